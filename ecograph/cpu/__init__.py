@@ -1,0 +1,1 @@
+"""Numba kernels: arrays in, arrays out. They trust their callers, which check."""

@@ -1,0 +1,78 @@
+"""The one place where Numba's options are chosen.
+
+``jit`` compiles a kernel for exactly one signature (arrays that are only read are declared
+read-only, so that Polars and Arrow buffers need no second specialisation) and caches it in a folder
+named after the content of ``ecograph/cpu``: Numba itself doesn't notice that an *imported* helper
+changed. Where no folder is writable the kernel is compiled anew in each process; ``cache_state``
+says so and ``ecograph doctor`` prints it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba import types
+
+__all__ = ["F8", "F8_2", "I1", "I2", "I4", "I8", "U1", "U8", "F8w", "F8w_2", "I1w", "I2w", "I4w", "I8w", "U1w", "U8w",
+           "b1", "cache_state", "f8", "i4", "i8", "jit", "prange", "u1", "u8"]  # fmt: skip
+
+prange = numba.prange
+b1, u1, i4, i8, u8, f8 = types.boolean, types.uint8, types.int32, types.int64, types.uint64, types.float64
+
+
+def _array(dtype: Any, *, ndim: int = 1, write: bool = False) -> types.Array:
+    return types.Array(dtype, ndim, "C", readonly=not write)
+
+
+# One-dimensional C-contiguous arrays: read-only, and with a trailing w writable.
+U1, I1, I2, I4, I8, U8, F8 = map(_array, (u1, types.int8, types.int16, i4, i8, u8, f8))
+U1w, I1w, I2w, I4w, I8w, U8w, F8w = (_array(a.dtype, write=True) for a in (U1, I1, I2, I4, I8, U8, F8))
+# Row-major matrices: one row a participant, one column a lane.
+F8_2, F8w_2 = _array(f8, ndim=2), _array(f8, ndim=2, write=True)
+
+
+def _source_hash() -> str:
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _choose_cache() -> Path | None:
+    """The first writable folder among ECOGRAPH_CACHE, XDG_CACHE_HOME and ~/.cache, or none."""
+    roots = [os.environ.get("ECOGRAPH_CACHE"), os.environ.get("XDG_CACHE_HOME"), os.path.expanduser("~/.cache")]
+    for root in filter(None, roots):
+        folder = Path(root) / "ecograph" / _source_hash()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return None
+
+
+_CACHE = _choose_cache()
+
+
+def cache_state() -> str:
+    """Where compiled kernels are kept, in words for ``ecograph doctor``."""
+    return f"kernels cached in {_CACHE}" if _CACHE else "no writable cache folder: kernels compile in every process"
+
+
+def jit(result: Any, *arguments: Any, parallel: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Compile for ``result(*arguments)`` and nothing else; release the GIL; never reorder floating point."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_CACHE or "")
+        try:  # the folder is read once, while the decorator runs: other users of Numba keep theirs
+            return numba.njit(result(*arguments), cache=_CACHE is not None, nogil=True, parallel=parallel)(function)
+        finally:
+            numba.config.CACHE_DIR = before
+
+    return decorate

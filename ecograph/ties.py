@@ -1,0 +1,62 @@
+"""The tie table as arrays, in the one order: by receiver, provider, relation, period.
+
+Row e of these arrays is edge e of the graph-tool graph and entry e of the pull-CSR.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["NO_TIME", "Ties"]
+
+NO_TIME = np.iinfo(np.int64).min  # NumPy's own NaT, as an integer
+_DTYPES = {"provider": np.int32, "receiver": np.int32, "relation": np.int16, "period": np.int32,
+           "weight": np.float64, "weight_sq": np.float64, "count": np.int64,
+           "first": np.int64, "last": np.int64}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """Columns of equal length; ``None`` where the source didn't tell.
+
+    ``provider`` and ``receiver`` are rows of the participant table; ``relation`` and ``period`` are
+    rows of the ecosystem's ``relations`` and ``periods``; ``first`` and ``last`` are microseconds
+    since 1970 UTC, or ``NO_TIME``.
+    """
+
+    provider: NDArray[np.int32]
+    receiver: NDArray[np.int32]
+    relation: NDArray[np.int16]
+    period: NDArray[np.int32]
+    weight: NDArray[np.float64]
+    weight_sq: NDArray[np.float64] | None = None
+    count: NDArray[np.int64] | None = None
+    first: NDArray[np.int64] | None = None
+    last: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        for name, dtype in _DTYPES.items():
+            values = getattr(self, name)
+            if values is None:
+                continue
+            values = np.ascontiguousarray(values, dtype=dtype)
+            values.setflags(write=False)
+            if values.shape != self.provider.shape:
+                raise ValueError(f"{name} has {values.shape} entries beside {self.provider.shape} providers")
+            object.__setattr__(self, name, values)
+
+    def __len__(self) -> int:
+        return int(self.provider.size)
+
+    @property
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The columns that are present, by name, in table order."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Ties:
+        """The ties in ``rows`` (a mask or positions), in that order."""
+        return replace(self, **{name: values[rows] for name, values in self.columns.items()})
