@@ -4,7 +4,8 @@ The grammar, with the dialect's own marks for *decimal*, *thousands* and *curren
 U+00A0) allowed between the parts::
 
     value  = "(" amount ")" | amount                      accounting parentheses say minus
-    amount = [sign] [currency] [sign] number [currency]   at most one sign and one currency; no sign in parentheses
+    amount = [sign] [currency] [sign] number [currency]   at most one sign and one currency; no sign in parentheses;
+                                                          after a currency of letters the number starts with a digit
     number = (digits [decimal [0-9]*] | decimal [0-9]+) [(e | E) [sign] [0-9]+]
     digits = [0-9]+ | [1-9][0-9]{0,2} (thousands [0-9]{3})+
 """
@@ -158,9 +159,16 @@ def _shorten(out):  # type: ignore[no-untyped-def]
         out[2] = LONG
 
 
+@jit(types.boolean, U1, i8, U1)
+def _abbreviated(data, at, currency):  # type: ignore[no-untyped-def]
+    """Whether no digit follows a currency that ends in a letter: ``Rp.500`` isn't half a rupiah."""
+    last = currency[currency.size - 1] | 0x20  # lower case
+    return ord("a") <= last <= ord("z") and not _ZERO <= data[at] <= _NINE
+
+
 @jit(types.void, U1, i8, i8, U1, U1, U1, I8w)
 def _value(data, at, end, decimal, thousands, currency, out):  # type: ignore[no-untyped-def]
-    """out = mantissa, scale, status of the text between ``at`` and ``end``."""
+    """Out = mantissa, scale, status of the text between ``at`` and ``end``."""
     out[:] = 0
     at = _blanks(data, at, end)
     wrapped = at < end and data[at] == _OPEN
@@ -172,6 +180,7 @@ def _value(data, at, end, decimal, thousands, currency, out):  # type: ignore[no
     if sign == 0:
         sign = _sign(data, at, end)
         at = _blanks(data, at + abs(sign), end)
+    abbreviated = priced and at < end and _abbreviated(data, at, currency)
     at = _blanks(data, _number(data, at, end, decimal, thousands, out), end)
     if not priced:
         at = _blanks(data, _after(data, at, end, currency), end)
@@ -179,7 +188,7 @@ def _value(data, at, end, decimal, thousands, currency, out):  # type: ignore[no
         closed = at < end and data[at] == _CLOSE and sign == 0
         at = _blanks(data, at + 1, end) if closed else i8(-1)
         sign = i8(-1)
-    if at != end:
+    if at != end or abbreviated:
         out[2] = BAD
     if out[2] == EXACT:
         _shorten(out)

@@ -27,7 +27,9 @@ def decimals_of_floats(x: NDArray[np.float64]) -> Decimals:
     return mantissa, scale
 
 
-def divide_decimals(dividend: Decimals, divisor: Decimals) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.uint8]]:
+def divide_decimals(
+    dividend: Decimals, divisor: Decimals
+) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.uint8]]:
     """Dividend / divisor, row by row; all scales >= 0, all divisors > 0.
 
     Exact where the quotient is a short decimal, else the nearest float64 with scale -1. Status LONG where
@@ -65,7 +67,7 @@ def _gcd(a, b):  # type: ignore[no-untyped-def]
 
 @jit(types.void, i8, i8, i8, I8w)
 def _exact_quotient(m, d, scale, out):  # type: ignore[no-untyped-def]
-    """out = mantissa, scale, status of m / d / 10**scale; LONG where it is no short decimal."""
+    """Out = mantissa, scale, status of m / d / 10**scale; LONG where it is no short decimal."""
     g = _gcd(abs(m), d)
     m, d = m // g, d // g
     out[2] = EXACT
