@@ -12,16 +12,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 import polars as pl
 
 from ecograph.errors import MappingError
-from ecograph.mapping_parts import (
-    Amount,
-    Endpoint,
-    Filter,
-    ParticipantTable,
-    TieRule,
-    Time,
-    nearest_words,
-    one_of,
-)
+from ecograph.mapping_cells import Amount, Endpoint, Time
+from ecograph.mapping_rules import Filter, ParticipantTable, TieRule
+from ecograph.mapping_words import nearest_words, one_of
 from ecograph.schema import Layer, Relation
 
 if TYPE_CHECKING:
@@ -108,7 +101,7 @@ class Mapping:
 
     def to_toml(self) -> str:
         """The mapping as TOML text, with what is left at its default left out; ``from_toml`` gives it back equal."""
-        from ecograph.mapping_toml import write_mapping
+        from ecograph.mapping_write import write_mapping
 
         return write_mapping(self)
 
@@ -124,8 +117,10 @@ class Mapping:
         names = list(columns)
         for needed in ("provider", "receiver"):
             if needed not in names:
-                raise MappingError(f"without a mapping a table needs the column {needed!r}; {nearest_words(needed, names)}.",
-                                   hint="rename the column, or let `ecograph map FILE` write a first mapping")  # fmt: skip
+                raise MappingError(
+                    f"without a mapping a table needs the column {needed!r}; {nearest_words(needed, names)}.",
+                    hint="rename the column, or let `ecograph map FILE` write a first mapping",
+                )
         rule = TieRule(
             Endpoint("provider"),
             Endpoint("receiver"),

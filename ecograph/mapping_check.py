@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import polars as pl
 
 from ecograph.errors import MappingError
-from ecograph.mapping_parts import Amount, Endpoint, Filter, Time, nearest_words
+from ecograph.mapping_cells import Amount, Endpoint, Time
+from ecograph.mapping_rules import Filter
+from ecograph.mapping_words import nearest_words
 
 if TYPE_CHECKING:
     from ecograph import mapping

@@ -1,9 +1,7 @@
-"""Mappings as TOML: short forms in, tidy text out, and every unknown key answered with the nearest known one."""
+"""Mappings from TOML: short forms, and every unknown key answered with the nearest known one."""
 
 from __future__ import annotations
 
-import json
-import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import MISSING, fields
@@ -15,10 +13,12 @@ from typing import Any, TypeVar
 
 from ecograph.errors import MappingError
 from ecograph.mapping import Mapping
-from ecograph.mapping_parts import OPERATORS, Amount, Endpoint, Filter, ParticipantTable, TieRule, Time, nearest_words
+from ecograph.mapping_cells import Amount, Endpoint, Time
+from ecograph.mapping_rules import OPERATORS, Filter, ParticipantTable, TieRule
+from ecograph.mapping_words import nearest_words
 from ecograph.schema import LAYERS, Relation
 
-__all__ = ["read_mapping", "write_mapping"]
+__all__ = ["read_mapping"]
 
 T = TypeVar("T")
 Read = Callable[[Any, str], Any]
@@ -232,66 +232,3 @@ _MAPPING: dict[str, Read] = {"every": _text, "duplicates": _text, "strip": _flag
                              "null_values": _texts, "format": _text, "time": _time, "where": _where,
                              "dialect": _dialect, "relations": _relations, "ties": _rules,
                              "participants": _participants}  # fmt: skip
-
-
-def write_mapping(mapping: Mapping) -> str:
-    """TOML text that ``read_mapping`` turns back into an equal mapping."""
-    tables = _plain(mapping)
-    named = {
-        name: tables.pop(name) for name in ("time", "dialect", "ties", "participants", "declared") if name in tables
-    }
-    lines = _lines(tables)
-    for name in ("time", "dialect"):
-        if name in named:
-            lines += ["", f"[{name}]", *_lines(named[name])]
-    for relation in named.get("declared", ()):
-        lines += [
-            "",
-            f"[relations.{_key(relation.name)}]",
-            f"unit = {_toml(relation.unit)}",
-            f"layer = {_toml(relation.layer)}",
-        ]
-    for rule in named["ties"]:
-        lines += ["", "[[ties]]", *_lines(rule)]
-    for table in named.get("participants", ()):
-        lines += ["", "[[participants]]", *_lines({"path": table["path"], **table["participant"]})]
-    return "\n".join(lines).strip("\n") + "\n"
-
-
-def _plain(item: Any) -> Any:
-    """Dataclasses as dicts of what differs from the default; the rest as it is."""
-    if isinstance(item, Relation) or not hasattr(item, "__dataclass_fields__"):
-        return [_plain(v) for v in item] if isinstance(item, tuple) and not isinstance(item, Relation) else item
-    out: dict[str, Any] = {}
-    for f in fields(item):
-        value = getattr(item, f.name)
-        default = f.default_factory() if f.default_factory is not MISSING else f.default
-        if value != default:
-            out[f.name] = _plain(value)
-    if isinstance(item, Amount) and out.keys() == {"constant"} and re.fullmatch(r"-?(0|[1-9]\d*)", item.constant):
-        return int(item.constant) if item.constant != "-0" else out
-    return out["column"] if isinstance(item, Amount) and out.keys() == {"column"} else out
-
-
-def _lines(table: dict[str, Any]) -> list[str]:
-    return [f"{_key(key)} = {_toml(value)}" for key, value in table.items()]
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
-
-
-def _toml(value: Any) -> str:
-    match value:
-        case None:
-            return "false"  # only a dialect's quote can be None where that isn't the default
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-        case list():
-            return "[" + ", ".join(map(_toml, value)) + "]"
-        case dict():
-            return "{ " + ", ".join(_lines(value)) + " }" if value else "{}"
-        case _:
-            return repr(value)

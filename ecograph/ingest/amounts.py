@@ -20,6 +20,7 @@ from ecograph.mapping import Amount, Mapping
 
 __all__ = ["Decimals", "constant", "floats", "read_amounts", "read_numbers"]
 
+_PLAIN = Amount(decimal=".")
 _INT64 = range(-(2**63) + 1, 2**63)
 _NOT_FINITE = ("nan", "inf", "infinity")
 
@@ -39,7 +40,8 @@ def read_amounts(frame: pl.DataFrame, amount: Amount, mapping: Mapping) -> Parse
     if amount.column is None:
         values, reason = constant(amount.constant, frame.height), np.zeros(frame.height, np.uint8)
     else:
-        values, reason, _ = _fields(read_numbers(frame[amount.column], mapping, amount))
+        numbers = read_numbers(frame[amount.column], mapping, amount)
+        values, reason = numbers.values, numbers.reason
     if amount.divide_by is not None:
         values, failed = _divided(values, _divisors(frame, amount.divide_by, mapping))
         reason = np.where((reason == Reason.FINE) & (failed != Reason.FINE), failed, reason).astype(np.uint8)
@@ -52,11 +54,7 @@ def read_amounts(frame: pl.DataFrame, amount: Amount, mapping: Mapping) -> Parse
     return Parsed(values, reason, notices)
 
 
-def _fields(parsed: Parsed[Decimals]) -> tuple[Decimals, NDArray[np.uint8], object]:
-    return parsed.values, parsed.reason, parsed.notices
-
-
-def read_numbers(series: pl.Series, mapping: Mapping, amount: Amount = Amount()) -> Parsed[Decimals]:
+def read_numbers(series: pl.Series, mapping: Mapping, amount: Amount = _PLAIN) -> Parsed[Decimals]:
     """Numbers of a column of any numeric type or of text in the amount's dialect.
 
     Text is exact to 19 digits and 9 places; beyond them, and for binary floats without such a decimal, the
@@ -72,8 +70,7 @@ def read_numbers(series: pl.Series, mapping: Mapping, amount: Amount = Amount())
         values = Decimals(cells.cast(pl.Int64).fill_null(0).to_numpy().copy(), np.zeros(missing.size, np.int8))
         reason = np.zeros(missing.size, np.uint8)
     else:  # text, decimals and integers beyond int64: their digits
-        plain = Amount(decimal=".") if cells.dtype.is_numeric() else amount
-        values, reason = _parse(cells.cast(pl.String), plain)
+        values, reason = _parse(cells.cast(pl.String), _PLAIN if cells.dtype.is_numeric() else amount)
     reason[missing] = Reason.AMOUNT_MISSING
     return Parsed(values, reason)
 
@@ -86,7 +83,7 @@ def constant(text: str, rows: int) -> Decimals:
     >>> [column.tolist() for column in constant("2.50", 2)]
     [[25, 25], [1, 1]]
     """
-    values, _ = _parse(pl.Series([text]), Amount(decimal="."))
+    values, _ = _parse(pl.Series([text]), _PLAIN)
     return Decimals(np.repeat(values.mantissa, rows), np.repeat(values.scale, rows))
 
 

@@ -8,7 +8,7 @@ from ecograph.ingest.amounts import floats, read_numbers
 from ecograph.ingest.cells import Reason, clean
 from ecograph.ingest.identifiers import read_ids
 from ecograph.mapping import Endpoint, Mapping
-from ecograph.mapping_parts import ATTRIBUTES
+from ecograph.mapping_cells import ATTRIBUTES
 from ecograph.schema import PARTICIPANTS
 
 __all__ = ["UNREADABLE", "attribute_schema", "describe", "read_participants"]

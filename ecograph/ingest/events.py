@@ -124,9 +124,9 @@ class _Draft:
 
     def _part(self, provider: pl.Series, receiver: pl.Series, mask: Mask) -> _Part:
         rows = np.flatnonzero(mask)
-        ends = (ids.gather(rows).rename(name) for ids, name in ((provider, "provider"), (receiver, "receiver")))
+        provider, receiver = provider.gather(rows).rename("provider"), receiver.gather(rows).rename("receiver")
         amount = Decimals(self.amount.mantissa[rows], self.amount.scale[rows])
-        return _Part(*ends, self.relation[rows], amount, self.time[rows], rows.astype(np.int64))
+        return _Part(provider, receiver, self.relation[rows], amount, self.time[rows], rows.astype(np.int64))
 
 
 def _draft(rule: TieRule, rows: Rows, kept: Mask) -> _Draft:

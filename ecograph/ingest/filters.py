@@ -12,7 +12,8 @@ from ecograph.ingest.amounts import Decimals, constant, floats, read_numbers
 from ecograph.ingest.cells import Mask, Reason, clean
 from ecograph.ingest.times import read_times
 from ecograph.mapping import Amount, Filter, Mapping, Time
-from ecograph.mapping_parts import NUMBER, Scalar
+from ecograph.mapping_cells import NUMBER
+from ecograph.mapping_rules import Scalar
 
 __all__ = ["passes"]
 
@@ -47,13 +48,19 @@ def _equals(cells: pl.Series, value: Scalar, mapping: Mapping) -> Mask:
     """Text as text, numbers by value, truth as truth, times as instants."""
     if cells.dtype == pl.String:
         told = cells.str.to_lowercase() == str(value).lower() if isinstance(value, bool) else cells == str(value)
-        return told.fill_null(False).to_numpy()
+        return _mask(told)
     if cells.dtype == pl.Boolean:
-        return (cells.cast(pl.String) == str(value).lower()).fill_null(False).to_numpy()
+        return _mask(cells.cast(pl.String) == str(value).lower())
     if cells.dtype.is_numeric() and not NUMBER.fullmatch(str(value)):
         return np.zeros(cells.len(), np.bool_)
     sign, judged = _order(cells, str(value), mapping)
-    return judged & (sign == 0)
+    equal: Mask = judged & (sign == 0)
+    return equal
+
+
+def _mask(told: pl.Series) -> Mask:
+    mask: Mask = told.fill_null(False).to_numpy()
+    return mask
 
 
 def _order(cells: pl.Series, value: str, mapping: Mapping) -> tuple[NDArray[np.int8], Mask]:

@@ -27,7 +27,8 @@ def read_ids(series: pl.Series, mapping: Mapping, prefix: str = "") -> Parsed[pl
     Examples
     --------
     >>> from ecograph.mapping import Mapping
-    >>> read_ids(pl.Series("id", [" 0012", "12"]), Mapping.default(["provider", "receiver"]), "driver:").values.to_list()
+    >>> mapping = Mapping.default(["provider", "receiver"])
+    >>> read_ids(pl.Series("id", [" 0012", "12"]), mapping, "driver:").values.to_list()
     ['driver:0012', 'driver:12']
     """
     notices = {}
@@ -54,6 +55,8 @@ def _digits_of_floats(series: pl.Series) -> pl.Series:
     values = series.cast(pl.Float64).fill_nan(None)
     inexact = values.filter((values != values.round()) | (values.abs() >= _WHOLE))
     if inexact.len():
-        raise MappingError(f"the ids in {series.name!r} are floats such as {inexact[0]!r}, which stand for no exact id.",
-                           hint="write the column as text or integers in the source")  # fmt: skip
+        raise MappingError(
+            f"the ids in {series.name!r} are floats such as {inexact[0]!r}, which stand for no exact id.",
+            hint="write the column as text or integers in the source",
+        )
     return values.cast(pl.Int64).cast(pl.String)

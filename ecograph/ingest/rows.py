@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -46,7 +47,7 @@ class Rows:
         unclear = []
         for test in filters:
             key = ("filter", test.column, test.op, repr(test.value))
-            passing, doubtful = self._once(key, lambda test=test: passes(self.frame, test, self.mapping))
+            passing, doubtful = self._once(key, partial(passes, self.frame, test, self.mapping))
             among = among & passing
             unclear.append((test.column, doubtful))
         for column, doubtful in unclear:

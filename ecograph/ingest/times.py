@@ -13,7 +13,7 @@ from ecograph.errors import MappingError
 from ecograph.ingest.amounts import floats, read_numbers
 from ecograph.ingest.cells import Parsed, Reason, clean
 from ecograph.mapping import Mapping, Time
-from ecograph.mapping_parts import nearest_words
+from ecograph.mapping_words import nearest_words
 from ecograph.ties import NO_TIME
 
 __all__ = ["check_time", "read_times"]
@@ -23,8 +23,11 @@ _FIRST, _LAST = -2_208_988_800 * _SECOND, 7_289_654_400 * _SECOND  # 1900-01-01 
 _TICK = {"s": _SECOND, "ms": 1000, "us": 1}
 _US = pl.Datetime("us")
 _HALF_MONTH = pl.duration(days=15)
-_ISO = (r"^(?<day>\d{4}-\d{2}-\d{2})"
-        r"(?:[Tt ](?<clock>\d{2}:\d{2})(?::(?<second>\d{2}(?:\.\d{1,9})?))? ?(?<zone>[Zz]|[+-]\d{2}(?::?\d{2})?)?)?$")  # fmt: skip
+_ISO = (
+    r"^(?<day>\d{4}-\d{2}-\d{2})"
+    r"(?:[Tt ](?<clock>\d{2}:\d{2})(?::(?<second>\d{2}(?:\.\d{1,9})?))?"
+    r" ?(?<zone>[Zz]|[+-]\d{2}(?::?\d{2})?)?)?$"
+)
 
 
 class _Local(NamedTuple):
@@ -57,8 +60,8 @@ def read_times(frame: pl.DataFrame, time: Time, mapping: Mapping) -> Parsed[NDAr
 
     Text is ISO 8601 (``2020-01-31``, ``2020-01-31 23:59``, ``2020-01-31T23:59:59.5+07:00``, ``...Z``) or of the
     format given; 01/02/2020 without a format is bad, never guessed. Times without offset are in ``time.zone``:
-    one that occurs twice (clocks set back) is the earlier, with a notice; one that never occurs is bad. What
-    lies outside the years 1900 to 2200 is bad. With ``not_before``, a time more than 15 days earlier than that
+    one that occurs twice (clocks set back) is the earlier, with a notice; one that never occurs is bad (Polars'
+    tables know no summer time after 2099). What lies outside the years 1900 to 2200 is bad. With ``not_before``, a time more than 15 days earlier than that
     column's own is moved on by one month, with a notice: days of a month that wrap past its end.
     """
     local = _local(clean(frame[time.column], mapping), time, mapping)
@@ -112,11 +115,10 @@ def _by_iso(text: pl.Series) -> tuple[pl.Series, pl.Series]:
     day, clock, second, zone = (pl.col(name) for name in ("day", "clock", "second", "zone"))
     written = day + " " + clock.fill_null("00:00") + ":" + second.fill_null("00")
     digits = zone.str.replace_all(r"\D", "")
-    minutes = digits.str.slice(0, 2).cast(pl.Int64, strict=False) * 60 + digits.str.slice(2).cast(
-        pl.Int64, strict=False
-    ).fill_null(0)
-    ahead = pl.when(zone.str.to_uppercase() == "Z").then(0)
-    ahead = ahead.when(zone.str.starts_with("-")).then(-minutes).otherwise(minutes) * (60 * _SECOND)
+    hours, rest = (part.cast(pl.Int64, strict=False) for part in (digits.str.slice(0, 2), digits.str.slice(2)))
+    minutes = hours * 60 + rest.fill_null(0)
+    sign = pl.when(zone.str.starts_with("-")).then(-1).otherwise(1)
+    ahead = pl.when(zone.str.to_uppercase() == "Z").then(0).otherwise(sign * minutes) * (60 * _SECOND)
     out = parts.select(clock=written.str.strptime(_US, "%Y-%m-%d %H:%M:%S%.f", strict=False), ahead=ahead)
     return out["clock"], out["ahead"]
 
@@ -139,10 +141,12 @@ def _of_epoch(cells: pl.Series, tick: int, mapping: Mapping) -> tuple[pl.Series,
     mantissa, scale = numbers.values
     power = 10 ** np.maximum(scale, 0).astype(np.int64)
     whole, part = np.divmod(mantissa, power)
-    binary = scale < 0
-    whole[binary] = np.clip(np.floor(floats(numbers.values)[binary]), -(2.0**62), 2.0**62).astype(np.int64)
-    far = (whole < _FIRST // tick) | (whole >= _LAST // tick)
-    microseconds = np.where(far, 0, whole) * tick + np.where(binary, 0, part) * tick // power
+    about, binary = floats(numbers.values), scale < 0
+    far = np.where(
+        binary, (about < _FIRST / tick) | (about >= _LAST / tick), (whole < _FIRST // tick) | (whole >= _LAST // tick)
+    )
+    exact = np.where(far, 0, whole) * tick + part * tick // power
+    microseconds = np.where(binary, np.floor(np.where(far, 0.0, about) * tick).astype(np.int64), exact)
     missing = numbers.reason == Reason.AMOUNT_MISSING
     reason = np.where(missing | (numbers.reason == Reason.FINE), Reason.FINE, Reason.TIME).astype(np.uint8)
     reason[far & (reason == Reason.FINE) & ~missing] = Reason.YEARS

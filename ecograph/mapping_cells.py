@@ -1,51 +1,24 @@
-"""The parts of a mapping: endpoints, amounts, times, filters and the rules that join them into ties."""
+"""How a mapping says to read cells: endpoints, amounts and times."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, get_args
 
 from ecograph.errors import MappingError
-from ecograph.schema import LAYERS, PARTICIPANTS, Layer
+from ecograph.mapping_words import one_of
+from ecograph.schema import PARTICIPANTS
 
-__all__ = ["ATTRIBUTES", "NUMBER", "OPERATORS", "Amount", "Endpoint", "Filter", "Operator", "ParticipantTable", "Scalar", "TieRule",
-           "Time", "nearest_words", "one_of"]  # fmt: skip
+__all__ = ["ATTRIBUTES", "NUMBER", "Amount", "Endpoint", "Time"]
 
-Scalar: TypeAlias = str | int | float | bool
-Operator = Literal["==", "!=", "in", "not in", "is null", "not null", ">", ">=", "<", "<="]
 Epoch = Literal["s", "ms", "us"]
-OPERATORS: tuple[str, ...] = get_args(Operator)
 ATTRIBUTES = tuple(name for name in PARTICIPANTS if name not in ("id", "role"))
 # What chrono (Polars' parser) knows; a letter outside would make every row bad without a word.
 _DIRECTIVES = re.compile(r"%(?:[-_0]?[YCyqmbBhdejaAuwUWGgVDxFvHkIlPpMSfRTXrZzcs+nt%]|\.[369]?f|[369]f|:{1,3}z|#z)")
-_ORDERED = re.compile(r"\d{4}-\d{2}-\d{2}|[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?$")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?")
-
-
-def nearest_words(name: str, known: Iterable[str]) -> str:
-    """A hint that names what is nearest to ``name`` among ``known``, or all of it when nothing is near.
-
-    Examples
-    --------
-    >>> nearest_words("recever", ["provider", "receiver"])
-    "did you mean 'receiver'? There are: 'provider', 'receiver'"
-    """
-    names = list(known)
-    lower = {n.casefold(): n for n in reversed(names)}
-    near = [lower[n] for n in get_close_matches(name.casefold(), lower, 3, 0.5)]
-    listed = ", ".join(map(repr, names[:40])) + (", ..." if len(names) > 40 else "")
-    there = f"There are: {listed}" if names else "There are none"
-    return f"did you mean {' or '.join(map(repr, near))}? {there}" if near else there
-
-
-def one_of(value: str, allowed: Iterable[str], what: str) -> None:
-    """Raise unless ``value`` is among ``allowed``."""
-    if value not in (names := list(allowed)):
-        raise MappingError(f"{what} is {value!r}, which isn't known.", hint=nearest_words(str(value), names))
 
 
 @dataclass(frozen=True)
@@ -182,74 +155,3 @@ class Time:
             raise MappingError(
                 f"the time format {self.format!r} has %f with no point before it.", hint="use %.f or %3f"
             )
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Which rows count. Text is compared as text by ``==, !=, in, not in``; ``> >= < <=`` compare numbers or ISO times.
-
-    A missing cell equals nothing: it passes ``!=``, ``not in`` and ``is null`` only. A cell that isn't a number
-    (a time) under an ordering operator makes its row bad.
-    """
-
-    column: str
-    op: Operator = "=="
-    value: Scalar | tuple[Scalar, ...] | None = None
-
-    def __post_init__(self) -> None:
-        one_of(self.op, OPERATORS, "the operator of a filter")
-        shape = {"in": tuple, "not in": tuple, "is null": type(None), "not null": type(None)}.get(
-            self.op, (str, int, float)
-        )
-        if not isinstance(self.value, shape):  # type: ignore[arg-type]  # a type, or a tuple of types
-            needs = {tuple: "a list of values", type(None): "no value"}.get(shape, "one value")  # type: ignore[call-overload]  # both kinds are hashable
-            raise MappingError(f"the filter {self.op!r} on {self.column!r} needs {needs}.")
-        for value in self.value if isinstance(self.value, tuple) else (self.value,):
-            if isinstance(value, float) and not math.isfinite(value):
-                raise MappingError(f"the filter on {self.column!r} compares with {value}.")
-        if self.op in (">", ">=", "<", "<=") and not _ORDERED.match(str(self.value)):
-            raise MappingError(f"the filter {self.op!r} on {self.column!r} can't compare with {self.value!r}.",
-                               hint='use a number, or an ISO 8601 time in quotes like "2020-01-31"')  # fmt: skip
-
-
-@dataclass(frozen=True)
-class TieRule:
-    """One tie that a row gives: provider -> receiver, or provider -> via and via -> receiver.
-
-    ``relation_column`` takes the relation from the data (``relation`` where the cell is missing). ``unit`` and
-    ``layer`` None = what another rule or ``[relations.NAME]`` says, else "1" and "service". ``time`` None = the
-    mapping's. A row whose ``via`` is missing was orchestrated by nobody: it gives the direct tie.
-    """
-
-    provider: Endpoint
-    receiver: Endpoint
-    relation: str = "tie"
-    unit: str | None = None
-    layer: Layer | None = None
-    amount: Amount = Amount()
-    time: Time | None = None
-    via: Endpoint | None = None
-    where: tuple[Filter, ...] = ()
-    relation_column: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.relation.strip():
-            raise MappingError("the relation's name is blank.")
-        if self.relation_column is not None and (self.unit, self.layer) != (None, None):
-            raise MappingError("a rule with relation_column has no unit or layer of its own.",
-                               hint="say them for each name: Mapping.declared, in TOML [relations.NAME]")  # fmt: skip
-        if self.layer is not None:
-            one_of(self.layer, LAYERS, "the layer")
-
-    @property
-    def endpoints(self) -> tuple[Endpoint, ...]:
-        """Provider, receiver and, where there is one, via."""
-        return (self.provider, self.receiver) if self.via is None else (self.provider, self.receiver, self.via)
-
-
-@dataclass(frozen=True)
-class ParticipantTable:
-    """A second table with one participant a row: its path (beside the mapping's own file) and where id and attributes are."""
-
-    path: str
-    participant: Endpoint
