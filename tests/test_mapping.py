@@ -54,8 +54,10 @@ def test_short_forms_say_what_the_long_ones_say() -> None:
     assert meal.amount == Amount("Order_total")
     assert meal.via == Endpoint(constant="platform", role="platform")
     assert meal.where == (
-        Filter("Delivery_Region", "in", ("Palo Alto", "San Jose")), Filter("Order_total", ">", 0), Filter("Order_total", "not null"),
-    )  # fmt: skip
+        Filter("Delivery_Region", "in", ("Palo Alto", "San Jose")),
+        Filter("Order_total", ">", 0),
+        Filter("Order_total", "not null"),
+    )
     assert delivery.receiver == Endpoint("Consumer_ID")
     assert delivery.amount == Amount(constant="1")
     assert mapping.time_of(meal) == mapping.time
@@ -142,14 +144,19 @@ def mappings(draw: st.DrawFn) -> Mapping:
     ]
     declared = draw(st.dictionaries(words.map(lambda w: "data: " + w), st.sampled_from(LAYERS), max_size=2))
     return Mapping(
-        tuple(draw(st.lists(rules(), min_size=1, max_size=3))), time=draw(st.none() | times()),
-        where=tuple(draw(st.lists(filters(), max_size=2))), dialect=draw(st.sampled_from(dialects)),
-        every=draw(st.sampled_from([None, "1mo", "1h30m"])), duplicates=draw(st.sampled_from(["keep", "count", "drop"])),
-        strip=draw(st.booleans()), casefold=draw(st.booleans()), null_values=tuple(draw(st.lists(st.text(max_size=3), max_size=2))),
+        tuple(draw(st.lists(rules(), min_size=1, max_size=3))),
+        time=draw(st.none() | times()),
+        where=tuple(draw(st.lists(filters(), max_size=2))),
+        dialect=draw(st.sampled_from(dialects)),
+        every=draw(st.sampled_from([None, "1mo", "1h30m"])),
+        duplicates=draw(st.sampled_from(["keep", "count", "drop"])),
+        strip=draw(st.booleans()),
+        casefold=draw(st.booleans()),
+        null_values=tuple(draw(st.lists(st.text(max_size=3), max_size=2))),
         participants=tuple(draw(st.lists(st.builds(ParticipantTable, words, endpoints()), max_size=2))),
         format=draw(st.sampled_from([None, "csv", "frame"])),
         declared=tuple(Relation(name, "kg", layer) for name, layer in declared.items()),  # type: ignore[arg-type]  # of LAYERS
-    )  # fmt: skip
+    )
 
 
 @given(mappings())
@@ -187,11 +194,15 @@ def test_the_file_is_read_beside_its_tables(tmp_path: Path) -> None:
         ("[[ties]]", "[ties]", "isn't TOML"),
         ('"1mo"', '"monthly"', "write a length"),
         ('receiver = "Consumer_ID"', "", "ties[1] has no 'receiver'"),
-        ('receiver = "Consumer_ID"', 'receiver = { role = "x" }', "ties[1].receiver: an endpoint needs a column or a constant"),
+        (
+            'receiver = "Consumer_ID"',
+            'receiver = { role = "x" }',
+            "ties[1].receiver: an endpoint needs a column or a constant",
+        ),
         ('relation = "delivery"', 'relation = "meal"\nunit = "EUR"', "unit 'USD' and 'EUR'"),
         ('relation = "delivery"', 'relation = "meal"\nlayer = "money"', "layer 'service' and 'money'"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_answered_with_the_way_out(old: str, new: str, said: str) -> None:
     assert old in FOOD
     with pytest.raises(MappingError) as error:
@@ -202,14 +213,23 @@ def test_mistakes_are_answered_with_the_way_out(old: str, new: str, said: str) -
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: Mapping(()), lambda: Endpoint("a", constant="b"), lambda: Endpoint(constant=" "),
-        lambda: Endpoint("a", role="r", role_column="c"), lambda: Endpoint("a", attributes={"colour": "c"}),
-        lambda: Filter("a", "in", "b"), lambda: Filter("a", "=="), lambda: Filter("a", "is null", 1),
-        lambda: Filter("a", "==", math.inf), lambda: Filter("a", "<", True), lambda: TieRule(A, B, " "),
-        lambda: TieRule(A, B, relation_column="c", unit="USD"), lambda: Mapping((TieRule(A, B),), duplicates="no"),  # type: ignore[arg-type]
-        lambda: Mapping((TieRule(A, B),), format="xlsx"), lambda: Mapping((TieRule(A, B),), every="0d"),
+        lambda: Mapping(()),
+        lambda: Endpoint("a", constant="b"),
+        lambda: Endpoint(constant=" "),
+        lambda: Endpoint("a", role="r", role_column="c"),
+        lambda: Endpoint("a", attributes={"colour": "c"}),
+        lambda: Filter("a", "in", "b"),
+        lambda: Filter("a", "=="),
+        lambda: Filter("a", "is null", 1),
+        lambda: Filter("a", "==", math.inf),
+        lambda: Filter("a", "<", True),
+        lambda: TieRule(A, B, " "),
+        lambda: TieRule(A, B, relation_column="c", unit="USD"),
+        lambda: Mapping((TieRule(A, B),), duplicates="no"),  # type: ignore[arg-type]
+        lambda: Mapping((TieRule(A, B),), format="xlsx"),
+        lambda: Mapping((TieRule(A, B),), every="0d"),
     ],
-)  # fmt: skip
+)
 def test_parts_that_make_no_sense(wrong: Any) -> None:
     with pytest.raises(MappingError):
         wrong()
@@ -244,18 +264,27 @@ def test_every_column_is_looked_for() -> None:
 @pytest.mark.parametrize(
     ("rule", "column", "dtype", "fits"),
     [
-        (TieRule(A, B), "a", pl.Int64(), True), (TieRule(A, B), "a", pl.Float64(), True), (TieRule(A, B), "a", pl.Boolean(), False),
-        (TieRule(A, B), "a", pl.Binary(), False), (TieRule(A, B), "a", pl.Date(), False), (TieRule(A, B), "a", pl.List(pl.String()), False),
-        (TieRule(A, B, amount=Amount("x")), "x", pl.Decimal(9, 2), True), (TieRule(A, B, amount=Amount("x")), "x", pl.Boolean(), False),
-        (TieRule(A, B, amount=Amount("x")), "x", pl.Date(), False), (TieRule(A, B, amount=Amount(divide_by="x")), "x", pl.UInt8(), True),
-        (TieRule(A, B, time=Time("x")), "x", pl.Datetime("ns", "UTC"), True), (TieRule(A, B, time=Time("x")), "x", pl.Int64(), False),
-        (TieRule(A, B, time=Time("x", epoch="s")), "x", pl.Int64(), True), (TieRule(A, B, time=Time("x")), "x", pl.Time(), False),
+        (TieRule(A, B), "a", pl.Int64(), True),
+        (TieRule(A, B), "a", pl.Float64(), True),
+        (TieRule(A, B), "a", pl.Boolean(), False),
+        (TieRule(A, B), "a", pl.Binary(), False),
+        (TieRule(A, B), "a", pl.Date(), False),
+        (TieRule(A, B), "a", pl.List(pl.String()), False),
+        (TieRule(A, B, amount=Amount("x")), "x", pl.Decimal(9, 2), True),
+        (TieRule(A, B, amount=Amount("x")), "x", pl.Boolean(), False),
+        (TieRule(A, B, amount=Amount("x")), "x", pl.Date(), False),
+        (TieRule(A, B, amount=Amount(divide_by="x")), "x", pl.UInt8(), True),
+        (TieRule(A, B, time=Time("x")), "x", pl.Datetime("ns", "UTC"), True),
+        (TieRule(A, B, time=Time("x")), "x", pl.Int64(), False),
+        (TieRule(A, B, time=Time("x", epoch="s")), "x", pl.Int64(), True),
+        (TieRule(A, B, time=Time("x")), "x", pl.Time(), False),
         (TieRule(A, B, time=Time("x", format="%Y%m%d")), "x", pl.Int32(), True),
-        (TieRule(A, B, where=(Filter("x", "==", True),)), "x", pl.Boolean(), True), (TieRule(A, B, relation_column="x"), "x", pl.Struct([]), False),
+        (TieRule(A, B, where=(Filter("x", "==", True),)), "x", pl.Boolean(), True),
+        (TieRule(A, B, relation_column="x"), "x", pl.Struct([]), False),
         (TieRule(Endpoint("a", role_column="x"), B), "x", pl.Enum(["p"]), True),
         (TieRule(Endpoint("a", attributes={"capacity": "x"}), B), "x", pl.Boolean(), False),
     ],
-)  # fmt: skip
+)
 def test_every_column_has_a_type_that_serves(rule: TieRule, column: str, dtype: pl.DataType, fits: bool) -> None:
     columns: dict[str, pl.DataType] = {"a": pl.String(), "b": pl.String()} | {column: dtype}
     if fits:

@@ -100,8 +100,8 @@ class Rows:
     def _amounts(self, amount: Amount) -> Parsed[Decimals]:
         if amount.column is not None and not amount.said:
             texts = clean(self.frame[amount.column], self.mapping)
-            if texts.dtype == pl.String:
-                self.watch.look(amount, texts)
+            if texts.dtype == pl.String:  # once a batch, however many rules read the column
+                self._once(("look", amount.column, amount.currency), lambda: self.watch.look(amount, texts))
         return read_amounts(self.frame, amount, self.mapping)
 
     def _once(self, key: Hashable, read: Callable[[], T]) -> T:

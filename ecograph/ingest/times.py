@@ -61,8 +61,9 @@ def read_times(frame: pl.DataFrame, time: Time, mapping: Mapping) -> Parsed[NDAr
     Text is ISO 8601 (``2020-01-31``, ``2020-01-31 23:59``, ``2020-01-31T23:59:59.5+07:00``, ``...Z``) or of the
     format given; 01/02/2020 without a format is bad, never guessed. Times without offset are in ``time.zone``:
     one that occurs twice (clocks set back) is the earlier, with a notice; one that never occurs is bad (Polars'
-    tables know no summer time after 2099). What lies outside the years 1900 to 2200 is bad. With ``not_before``, a time more than 15 days earlier than that
-    column's own is moved on by one month, with a notice: days of a month that wrap past its end.
+    tables know no summer time after 2099). What lies outside the years 1900 to 2200 is bad. With ``not_before``,
+    a time more than 15 days earlier than that column's own is moved on by one month, with a notice: days of a
+    month that wrap past its end.
     """
     local = _local(clean(frame[time.column], mapping), time, mapping)
     clock, moved = local.clock, np.zeros(frame.height, np.bool_)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ from ecograph.schema import Relation
 __all__ = ["Watch"]
 
 EARLY = 1000
+_Key: TypeAlias = tuple[str, str | None]  # an amount column and the currency taken off its texts
 _GROUPS = r"^[1-9]\d{0,2}(\.\d{3})+$"  # 0.125 can't be grouped: no thousands mark follows a zero
 
 
@@ -32,9 +34,9 @@ class Watch:
     def __init__(self, mapping: Mapping) -> None:
         self._mapping = mapping
         self._codes = {relation.name: code for code, relation in enumerate(mapping.relations)}
-        self._pointed: Counter[str] = Counter()
-        self._grouped: Counter[str] = Counter()
-        self._examples: dict[str, list[str]] = {}
+        self._pointed: Counter[_Key] = Counter()
+        self._grouped: Counter[_Key] = Counter()
+        self._examples: dict[_Key, list[str]] = {}
 
     def code(self, relation: str) -> int:
         """The number that stands for a relation in ``EventBatch.relation``."""
@@ -44,17 +46,16 @@ class Watch:
 
     def look(self, amount: Amount, texts: pl.Series) -> None:
         """Count the texts of an amount column (nulls don't count); raise as soon as 1,000 decide."""
-        column = texts.name
+        key = texts.name, amount.currency
         bare = texts.str.replace_all(amount.currency or "\0", "", literal=True).str.strip_chars("+-() \u00a0")
         pointed = bare.str.contains(".", literal=True).fill_null(False)
         grouped = bare.filter(pointed).str.contains(_GROUPS)
-        before = self._pointed[column]
+        self._show(key, texts.filter(pointed).filter(grouped))
+        before = self._pointed[key]
         if before < EARLY <= before + grouped.len():
-            self._decide(column, EARLY, self._grouped[column] + int(grouped.head(EARLY - before).sum()),
-                         self._shown(column, texts.filter(pointed).filter(grouped)))  # fmt: skip
-        self._shown(column, texts.filter(pointed).filter(grouped))
-        self._pointed[column] += grouped.len()
-        self._grouped[column] += int(grouped.sum())
+            self._decide(key, EARLY, self._grouped[key] + int(grouped.head(EARLY - before).sum()))
+        self._pointed[key] += grouped.len()
+        self._grouped[key] += int(grouped.sum())
 
     def finish(self) -> tuple[tuple[Relation, ...], NDArray[np.int16]]:
         """(relations sorted by name, rank): ``rank[code]`` is the row of the relation numbered ``code``.
@@ -63,23 +64,22 @@ class Watch:
         ------
         AmbiguityError : an amount column could be read in two ways.
         """
-        for column, pointed in self._pointed.items():
-            self._decide(column, pointed, self._grouped[column], self._examples.get(column, []))
+        for key, pointed in self._pointed.items():
+            self._decide(key, pointed, self._grouped[key])
         names = sorted(self._codes)
         rank = np.empty(len(names), np.int16)
         rank[[self._codes[name] for name in names]] = np.arange(len(names), dtype=np.int16)
         return tuple(self._mapping.relation_of(name) for name in names), rank
 
-    def _shown(self, column: str, texts: pl.Series) -> list[str]:
-        shown = self._examples.setdefault(column, [])
+    def _show(self, key: _Key, texts: pl.Series) -> None:
+        shown = self._examples.setdefault(key, [])
         if len(shown) < 3:
-            shown += [t for t in texts.unique(maintain_order=True).head(6) if t not in shown][: 3 - len(shown)]
-        return shown
+            new = [text for text in texts.unique(maintain_order=True).head(6) if text not in shown]
+            shown += new[: 3 - len(shown)]
 
-    @staticmethod
-    def _decide(column: str, pointed: int, grouped: int, examples: list[str]) -> None:
+    def _decide(self, key: _Key, pointed: int, grouped: int) -> None:
         if 2 * grouped > pointed:
-            shown = ", ".join(repr(text[:40]) for text in examples)
+            column, shown = key[0], ", ".join(repr(text[:40]) for text in self._examples[key])
             raise AmbiguityError(
                 f"the amounts in {column!r} can be read in two ways: of {pointed:,} with a point {grouped:,} look like"
                 f" thousands ({shown}), so that 20.000 may be 20 or 20,000.",

@@ -140,7 +140,7 @@ def test_columns_that_are_times_already() -> None:
     jakarta = Time("t", zone="Asia/Jakarta")
     expected = microseconds(datetime(2020, 6, 1, 5, tzinfo=UTC))
     for unit in ("ms", "us", "ns"):
-        assert read(pl.Series([noon], dtype=pl.Datetime(unit)), jakarta).values[0] == expected  # type: ignore[arg-type]  # a unit
+        assert read(pl.Series([noon], dtype=pl.Datetime(unit)), jakarta).values[0] == expected
     zoned = pl.Series([noon.replace(tzinfo=UTC)], dtype=pl.Datetime("ms", "UTC"))
     assert read(zoned, jakarta).values[0] == microseconds(noon.replace(tzinfo=UTC))
     assert read([date(2020, 6, 1)], jakarta).values[0] == microseconds(datetime(2020, 5, 31, 17, tzinfo=UTC))
