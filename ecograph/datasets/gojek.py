@@ -79,7 +79,7 @@ def generate_gojek(scale: float = SCALE, seed: int = 0, *, dirty: float = 0.0) -
     Parameters
     ----------
     scale : fraction of the published ecosystem, above 0: 5e-5 gives 100 drivers, 45 merchants, 5,000
-        customers and about 47,000 events in four months. Each role and region has two members at least.
+        customers and about 49,000 events in four months. Each role and region has two members at least.
     seed : of NumPy's PCG64; only its uniform numbers are used, and only +, *, / and square roots on
         them, which every platform rounds alike.
     dirty : fraction of rows to spoil, in [0, 1]: blank ids, amounts and dates that aren't any.
@@ -191,6 +191,6 @@ def _spoil(events: pl.DataFrame, dirty: float, uniform: Generator) -> tuple[pl.D
     amount = [pl.when((bad == 1) & pl.col(name).is_not_null()).then(pl.lit("n/a")).otherwise(name).alias(name)
               for name in _AMOUNT]  # fmt: skip
     time = pl.when(bad == 2).then(pl.lit("31/02/2020")).otherwise("time").alias("time")
-    reasons = ("provider missing", "amount is not a number", "time not understood")
+    reasons = ("provider missing", "amount is not a number", "time is not ISO 8601; say its format in the mapping")
     counts = {reason: int((defect == kind).sum()) for kind, reason in enumerate(reasons)}
     return text.with_columns(*provider, *amount, time), counts

@@ -8,9 +8,48 @@ from ecograph.datasets.gojek_truth import RULES, Rule
 
 __all__ = ["mapping_text", "source_text"]
 
+_HEAD = """\
+# Which ties a row of the generated log gives. Everything is worth rupiah, so nothing needs joining.
+
+every = "1mo" # months can be taken apart: --since 2020-10-01 --until 2020-12-01
+
+[time]
+column = "time"
+
+[participants]
+path = "participants.parquet"
+column = "id"
+role_column = "role"
+attributes = { group = "group", owner = "owner", pillar = "pillar", region = "region" }
+"""
+
 
 def mapping_text() -> str:
-    return ""
+    """The mapping of the log, one rule a tie; participants.parquet lies beside it."""
+    return _HEAD + "".join(_rule(rule) for rule in RULES)
+
+
+def _rule(rule: Rule) -> str:
+    via = f'via = {{ constant = "{CONDUCTOR}", role = "platform" }}\n' if rule.orchestrated else ""
+    kinds = ", ".join(f'"{kind}"' for kind in rule.kinds)
+    return f"""
+[[ties]]
+relation = "{rule.relation}"
+unit = "IDR"
+provider = {_endpoint(rule.provider)}
+receiver = {_endpoint(rule.receiver)}
+{via}amount = "{rule.amount}"
+where = {{ kind = [{kinds}] }}
+"""
+
+
+def _endpoint(party: str) -> str:
+    """People have numbers, which their role tells apart; firms have names."""
+    if party == CONDUCTOR:
+        return f'{{ constant = "{CONDUCTOR}", role = "platform" }}'
+    if party in ("supplier", "buyer"):
+        return f'{{ column = "{party}", role = "supplier", prefix = "" }}'
+    return f'{{ column = "{party}", role = "{party}" }}'
 
 
 def source_text(counts: Counts, *, scale: float, seed: int, dirty: float, rows: int) -> str:
