@@ -237,15 +237,27 @@ def test_values_that_json_has_no_word_for_are_refused_before_anything_moves(tmp_
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_killed_at_random_moments_leaves_a_whole_set(tmp_path: Path, how: signal.Signals) -> None:
+def test_a_first_run_killed_at_random_moments_leaves_a_whole_set_or_none(tmp_path: Path, how: signal.Signals) -> None:
+    draw = random.Random(20201124)
+    for number in range(10):
+        target = tmp_path / f"out{number}"
+        process = start_writer(target)
+        time.sleep(draw.uniform(0, 0.004))
+        stop(process, how)
+        if target.exists():
+            check_whole(target)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_killed_while_it_replaces_leaves_the_old_set_or_the_new(tmp_path: Path, how: signal.Signals) -> None:
     draw = random.Random(20201124)
     target = tmp_path / "out"
+    write_set(target)
     for _ in range(10):
         process = start_writer(target)
         time.sleep(draw.uniform(0, 0.05))
         stop(process, how)
-        if target.exists():
-            check_whole(target)
+        check_whole(target)
     write_set(target, overwrite=True)
     assert hidden(tmp_path) == [], "the next run sweeps up after dead ones"
 
