@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,12 @@ def read_output(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     target = Path(os.path.realpath(path))
     while True:
-        before = _inode(target)
-        try:
-            return _verify(target)
-        except OutputError:
-            if _inode(target) == before:  # else a run replaced the set while we read: read the new one
-                raise
+        with _held(target) as before:
+            try:
+                return _verify(target)
+            except OutputError:
+                if _inode(target) == before:  # else a run replaced the set while we read: read the new one
+                    raise
 
 
 def seal(folder: Path, provenance: Mapping[str, Any]) -> None:
@@ -101,6 +102,20 @@ def flush_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[int | None]:
+    """The folder's inode, kept open so that no newer folder can be given the same number meanwhile."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield None
+        return
+    try:
+        yield os.fstat(handle).st_ino
     finally:
         os.close(handle)
 
