@@ -15,6 +15,7 @@ from ecograph.html import quoted
 from ecograph.schema import PARTICIPANTS, TIES, Relation
 from ecograph.show import times
 from ecograph.suggest import offer
+from ecograph.tables import UNREADABLE, series
 from ecograph.ties import NO_TIME
 
 __all__ = ["KEY", "check_maps", "label", "label_from_text", "options_for", "readable", "text_or_numbers", "unlabel",
@@ -78,12 +79,12 @@ def options_for(carried: dict[str, Any], maps: dict[str, Any]) -> dict[str, Any]
 def text_or_numbers(name: str, values: list[Any]) -> pl.Series:
     """Python values of one type; "" is null, but for ids."""
     try:
-        column = pl.Series(name, values, strict=True)
-    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        column = series(name, values)
+    except UNREADABLE:
         kinds = sorted({type(value).__name__ for value in values})
         raise GraphFormatError(
-            f"The values for {name} are of mixed or unknown types: {', '.join(kinds)}.",
-            hint=f"make them all text or all numbers, or give {name}=None to leave them out",
+            f"The values for {name} ({', '.join(kinds)}) aren't all numbers or all text in valid Unicode.",
+            hint=f"make them one type, or give {name}=None to leave them out",
         ) from None
     return column.replace("", None) if column.dtype == pl.String and name != "id" else column
 

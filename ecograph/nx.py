@@ -17,6 +17,8 @@ from ecograph.suggest import offer
 
 __all__ = ["from_networkx", "to_networkx"]
 
+_ENDS = ("provider", "receiver")
+
 
 def to_networkx(eco: Ecosystem, *, multigraph: bool = True) -> Any:
     """A directed NetworkX graph: an edge runs from provider to receiver, as the tie does.
@@ -110,26 +112,16 @@ def _participants(graph: Any, names: dict[str, Any]) -> pl.DataFrame:
             f"{len(strange):,} nodes have no id of text or whole number: {quoted(strange)}.",
             hint="relabel with networkx.relabel_nodes(graph, str), or give id= an attribute that all nodes have",
         )
-    return pl.DataFrame([pl.Series("id", [str(id) for id in ids], dtype=pl.String), *columns])
+    return pl.DataFrame([text_or_numbers("id", [str(id) for id in ids]), *columns])
 
 
 def _ties(graph: Any, ids: dict[Any, str], names: dict[str, Any]) -> pl.DataFrame:
     edges = list(graph.edges(data=True))
     ends = [pl.Series(name, [ids[edge[k]] for edge in edges], dtype=pl.String) for k, name in enumerate(_ENDS)]
     columns = _columns([edge[2] for edge in edges], [name for name in TIES if name not in _ENDS], names)
-    if not any(column.name == "weight" for column in columns):
-        if edges and names.get("weight", "") is not None:
-            asked = names.get("weight", "weight")
-            there = sorted({str(name) for edge in edges for name in edge[2]})
-            raise GraphFormatError(
-                f"No edge has the attribute '{plain(asked)}' for weight.",
-                hint=f"{offer(asked, there, 'attributes')}; weight=None counts each edge as 1",
-            )
+    if all(column.name != "weight" for column in columns):
         columns.append(pl.Series("weight", np.ones(len(edges))))
     return pl.DataFrame([*ends, *columns])
-
-
-_ENDS = ("provider", "receiver")
 
 
 def _columns(rows: list[dict[Any, Any]], wanted: list[str], names: dict[str, Any]) -> list[pl.Series]:
@@ -137,11 +129,15 @@ def _columns(rows: list[dict[Any, Any]], wanted: list[str], names: dict[str, Any
     columns = []
     for name in wanted:
         asked = names.get(name, name)
-        if asked is not None and any(asked in row for row in rows):
+        if asked is None:
+            continue
+        if any(asked in row for row in rows):
             columns.append(text_or_numbers(name, [row.get(asked) for row in rows]))
-        elif name in names and asked is not None and name != "weight" and rows:
+        elif rows and (name in names or name == "weight"):
             there = sorted({str(key) for row in rows for key in row})
+            way = "; weight=None counts each edge as 1" if name == "weight" else ""
             raise GraphFormatError(
-                f"Nothing has the attribute '{plain(asked)}'.", hint=offer(asked, there, "attributes")
+                f"Nothing has the attribute '{plain(asked)}' for {name}.",
+                hint=offer(str(asked), there, "attributes") + way,
             )
     return columns
