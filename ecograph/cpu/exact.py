@@ -78,7 +78,7 @@ def quotient(high: np.uint64, low: np.uint64, places: int) -> float:
 
 
 def exponent_range(values: NDArray[np.float64]) -> tuple[int, int] | None:
-    """Smallest and largest e of ``values`` = f * 2**e, 1/2 <= \|f\| < 1; none when all are zero."""
+    """Smallest and largest e of ``values`` = f * 2**e with abs(f) in [1/2, 1); none when all are zero."""
     exponents = np.frexp(values)[1][values != 0]
     return (int(exponents.min()), int(exponents.max())) if exponents.size else None
 
