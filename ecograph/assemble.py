@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ecograph._stand_in import canonical_order, sort_ties
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import TieTableError
 from ecograph.html import quoted
+from ecograph.order import canonical_order, sort_ties
 from ecograph.schema import LAYERS, Layer, Relation
 from ecograph.suggest import offer
 from ecograph.tables import check_participants, check_ties, read_table

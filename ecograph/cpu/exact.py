@@ -78,7 +78,7 @@ def quotient(high: np.uint64, low: np.uint64, places: int) -> float:
 
 
 def exponent_range(values: NDArray[np.float64]) -> tuple[int, int] | None:
-    r"""Smallest and largest e of ``values`` = f * 2**e, 1/2 <= \|f\| < 1; none when all are zero."""
+    """Smallest and largest e of ``values`` = f * 2**e with abs(f) in [1/2, 1); none when all are zero."""
     exponents = np.frexp(values)[1][values != 0]
     return (int(exponents.min()), int(exponents.max())) if exponents.size else None
 
@@ -121,7 +121,9 @@ def deposit(
 
 
 @jit(types.void, I8w, i8, i8, i8, f8, b1)
-def deposit_float(digits: NDArray[np.int64], base: int, width: int, low: int, value: float, square: bool) -> None:
+def deposit_float(
+    digits: NDArray[np.int64], base: int, width: int, low: int, value: float, square: bool
+) -> None:
     """Add ``value``, or its exact square, to a number whose unit is 2**low (2**(2 low) for squares)."""
     fraction, exponent = math.frexp(value)
     whole = u8(i8(abs(fraction) * 9007199254740992.0))  # 2**53: all its bits
