@@ -35,7 +35,7 @@ def read_table(data: Any, what: str) -> pl.DataFrame:
 def series(name: str, values: Any) -> pl.Series:
     """A column of one type; whole numbers among decimal ones become such. Polars' and Python's errors pass."""
     if isinstance(values, Sequence) and any(isinstance(value, float) for value in values):
-        values = [float(v) if isinstance(v, Real) and type(v) is not bool else v for v in values]
+        values = [float(v) if isinstance(v, Real) else v for v in values]
     return pl.Series(name, values)
 
 

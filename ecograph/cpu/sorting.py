@@ -47,7 +47,9 @@ def break_ties(
 
 
 @jit(types.void, U8, I8, u8, I8w)
-def _radix_pass(keys: NDArray[np.uint64], order: NDArray[np.int64], shift: np.uint64, out: NDArray[np.int64]) -> None:
+def _radix_pass(
+    keys: NDArray[np.uint64], order: NDArray[np.int64], shift: np.uint64, out: NDArray[np.int64]
+) -> None:
     mask = (u8(1) << u8(_DIGIT)) - u8(1)
     place = np.zeros((1 << _DIGIT) + 1, np.int64)
     for key in keys:
