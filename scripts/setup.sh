@@ -162,8 +162,9 @@ write_pins() {
         echo "# Every package that set-up may install, its extras and the build backend included, at one version each."
         echo "# Written by 'make pins' on $("$SYSTEM_PYTHON" -V) with the newest releases$(
             paste -sd, "$scratch/bounds.txt" | sed 's/,/, /g; s/^./ under &/')."
-        "$scratch/venv/bin/python" -m pip freeze --local --all --exclude-editable --exclude setuptools
+        "$scratch/venv/bin/python" -m pip list --local --format=freeze --exclude ecograph --exclude setuptools
     } >"$scratch/pins.txt"
+    mkdir -p constraints
     cp "$scratch/pins.txt" "$constraints"
     say "wrote $constraints ($(grep -c == "$constraints") packages)"
 }
