@@ -175,8 +175,8 @@ def _cuda() -> Finding:
         return Finding("CUDA device", f"{found}; work runs on the CPU", ok=False, needed=False, remedy=remedy)
 
     if find_spec("cupy") is None:
-        pins = (provenance.setup_facts() or {"constraints": "constraints/debian13.txt"})["constraints"]
-        install = f"{sys.executable} -m pip install -c {pins} cupy-cuda12x"
+        pins = f"-c {facts['constraints']} " if (facts := provenance.setup_facts()) else ""
+        install = f"{sys.executable} -m pip install {pins}cupy-cuda12x"
         return without("CuPy is not installed", f"where there is an NVIDIA GPU: {install}")
     try:
         import cupy
@@ -191,7 +191,7 @@ def _cuda() -> Finding:
 def _memory() -> Finding:
     total, available = provenance.memory()
     if total is None or available is None:
-        return Finding("memory", "the system doesn't tell", ok=False, needed=False)
+        return Finding("memory", "the system doesn't tell", needed=False)
     found, enough = f"{available / _GIB:.1f} of {total / _GIB:.1f} GiB free", available > _GIB
     return Finding("memory", found, ok=enough, needed=False, remedy=None if enough else "close other programs")
 
