@@ -154,6 +154,8 @@ def test_attributes_and_months_arrive(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dirty", [0.01, 0.3])
 def test_spoiled_rows_are_counted_by_reason(tmp_path: Path, dirty: float) -> None:
     world = generate_gojek(SMALL, seed=5, dirty=dirty)
+    clean = generate_gojek(SMALL, seed=5).events
+    assert world.events.select(pl.all().is_null()).equals(clean.select(pl.all().is_null()))
     folder = world.write(tmp_path, csv=True)
     assert sum(world.spoiled.values()) == round(dirty * world.events.height) > 0
     for name in ("events.csv", "events.parquet"):
