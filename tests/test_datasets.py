@@ -38,7 +38,8 @@ def test_every_entry_says_whom_to_thank_and_how_to_get_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMITTED)
 def test_committed_sets_say_where_they_come_from(name: str) -> None:
-    assert "LICENCE" in (datasets.folder(name) / "SOURCE.txt").read_text(encoding="utf-8") or name == "case_facts"
+    assert "Compiled from published" in datasets.info(name).origin
+    assert "ompiled from published" in (datasets.folder(name) / "SOURCE.txt").read_text(encoding="utf-8")
     assert {path.name for path in datasets.folder(name).iterdir()} == {
         "SOURCE.txt", *(file.name for file in datasets.info(name).files)}  # fmt: skip
 
