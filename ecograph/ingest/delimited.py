@@ -37,6 +37,9 @@ class Delimited:
         self._delimiter = dialect.delimiter or delimiter
         self._framer = Framer(stream, self._delimiter, dialect.quote, dialect.max_cell_lines, dialect.max_cell_bytes)
         head, first = self._head()
+        if head.text[head.stop[first] : head.start[first + 1]] != b"\r":
+            self._framer.lone_cr = False
+            head, first = self._head()
         if dialect.header:
             self.names = self._header(head, first)
             first += 1
