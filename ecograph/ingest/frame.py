@@ -149,7 +149,8 @@ class Framer:
         why = np.empty(room, np.uint8)
         buffer = np.frombuffer(text, np.uint8)
         k = kernel.frame(
-            buffer, final, self.lone_cr, *self._marks, width, *self._limits, max_record, self._state, start, stop, line, fields, why
+            buffer, final, self.lone_cr, *self._marks, width, *self._limits, max_record,
+            self._state, start, stop, line, fields, why,
         )  # fmt: skip
         edges = np.append(start[:k], self._state[2])
         return Records(text, edges, stop[:k], line[:k], self._offsets(buffer, edges), fields[:k], why[:k])

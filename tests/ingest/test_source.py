@@ -7,31 +7,31 @@ import gzip
 import hashlib
 import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ecograph.errors import SourceError
-from ecograph.ingest.quarantine import QUARANTINE, brief
+from ecograph.ingest.quarantine import QUARANTINE
 from ecograph.ingest.source import Batch, Dialect, columns, read, resolve
 
 ROWS = "driver,customer,amount\nd1,c1,10\nd2,c2,0012\nd1,c2,1.50\n"
 TABLE = pl.DataFrame({"driver": ["d1", "d2", "d1"], "customer": ["c1", "c2", "c2"], "amount": ["10", "0012", "1.50"]})
 
 
-def everything(source: Any, dialect: Dialect | None = None, wanted: Any = None, block: int = 1 << 20, **how: Any) -> Batch:
+def everything(
+    source: Any, dialect: Dialect | None = None, wanted: Any = None, block: int = 1 << 20, format: str | None = None
+) -> Batch:
     """All batches as one, checked on the way: framed = good + quarantined, and each row at its place."""
     batches = [
         batch
-        for one in resolve(source, **how)
+        for one in resolve(source, format=format)
         for batch in read(one, dialect or Dialect(), wanted, block_bytes=block)
     ]  # fmt: skip
     assert all(b.framed == b.frame.height + b.bad.height and b.bad.schema == QUARANTINE for b in batches)
@@ -53,9 +53,9 @@ def put(path: Path, data: bytes | str) -> str:
     return str(path)
 
 
-def refused(source: Any, *, says: str, way_out: str, **how: Any) -> None:
+def refused(source: Any, *, says: str, way_out: str, format: str | None = None) -> None:
     with pytest.raises(SourceError, match=says) as caught:
-        everything(source, **how)
+        everything(source, format=format)
     assert way_out in str(caught.value.hint)
     assert len(str(caught.value)) < 700
 
@@ -79,15 +79,17 @@ def test_every_way_in_gives_the_same_rows(tmp_path: Path) -> None:
     TABLE.write_ipc(tmp_path / "a.arrow")
     TABLE.write_ipc_stream(tmp_path / "b.ipc")
     (tmp_path / "parquet.csv").write_bytes((tmp_path / "a.parquet").read_bytes())
+    plain, table = ROWS.encode(), TABLE.to_arrow()
     sources: list[Any] = [
         put(tmp_path / "a.csv", ROWS), put(tmp_path / "a.TSV", ROWS.replace(",", "\t")),
-        put(tmp_path / "a.csv.gz", gzip.compress(ROWS.encode())), put(tmp_path / "gz.csv", gzip.compress(ROWS.encode())),
-        put(tmp_path / "two.csv.gz", gzip.compress(ROWS[:30].encode()) + gzip.compress(ROWS[30:].encode()) + bytes(512)),
+        put(tmp_path / "a.csv.gz", gzip.compress(plain)), put(tmp_path / "gz.csv", gzip.compress(plain)),
+        put(tmp_path / "two.csv.gz", gzip.compress(plain[:30]) + gzip.compress(plain[30:]) + bytes(512)),
         put(tmp_path / "plain.csv.gz", ROWS), put(tmp_path / "a.ndjson", lines),
         put(tmp_path / "a.jsonl.gz", gzip.compress(lines.encode())), put(tmp_path / "a.json", lines),
         tmp_path / "a.parquet", tmp_path / "parquet.csv", tmp_path / "a.arrow", tmp_path / "b.ipc",
-        TABLE, TABLE.lazy(), TABLE.to_arrow(), TABLE.cast(pl.Categorical), TABLE.cast(pl.Categorical).to_arrow(),
-        TABLE.select(pl.all().cast(pl.Binary)), pa.RecordBatchReader.from_batches(TABLE.to_arrow().schema, TABLE.to_arrow().to_batches()),
+        TABLE, TABLE.lazy(), table, TABLE.cast(pl.Categorical), TABLE.cast(pl.Categorical).to_arrow(),
+        TABLE.select(pl.all().cast(pl.Binary)),
+        pa.RecordBatchReader.from_batches(table.schema, table.to_batches()),
     ]  # fmt: skip
     for source in sources:
         for block in (16, 1 << 20):
@@ -119,7 +121,7 @@ def test_a_list_and_a_glob(tmp_path: Path) -> None:
 
 
 def test_hash_size_and_progress(tmp_path: Path) -> None:
-    for data in (ROWS.encode() * 50000, gzip.compress(ROWS.encode() * 50000)):
+    for data in (ROWS.encode() * 4000, gzip.compress(ROWS.encode() * 4000)):
         (source,) = resolve(put(tmp_path / "a.csv", data))
         ticks: list[float] = []
         for _ in read(source, Dialect(), None, block_bytes=1000, progress=ticks.append):
@@ -154,12 +156,16 @@ def outcome(path: str, dialect: Dialect, block: int) -> Any:
 
 
 @given(garbage, st.booleans(), blocks, st.sampled_from(["a,b,c\n", "a,b,c\r\n", "a,b,c\r", "a\n"]))
-def test_random_bytes_end_in_rows_and_quarantine(folder: Path, data: bytes, header: bool, block: int, head: str) -> None:
+def test_random_bytes_end_in_rows_and_quarantine(
+    folder: Path, data: bytes, header: bool, block: int, head: str
+) -> None:
     path = put(folder / "fuzz.csv", (head.encode() if header else b"") + data)
     dialect = Dialect(header=header, max_cell_lines=3, max_cell_bytes=30)
     got = outcome(path, dialect, 1 << 20)
     assert outcome(path, dialect, block) == got
     if isinstance(got, str):
+        legitimate = ["but the rows have", *([] if header else ["no record", "no whole record", "is empty"])]
+        assert any(phrase in got for phrase in legitimate)
         return
     rows, _, _, raws, _, _ = got
     for row, raw in zip(rows, raws, strict=True):  # each cell is what the csv module sees in its record
@@ -167,9 +173,9 @@ def test_random_bytes_end_in_rows_and_quarantine(folder: Path, data: bytes, head
 
 
 cells = st.text(st.sampled_from("ab \",;\r\n\0é🛵\t1'"), max_size=8)
-tables = st.integers(1, 4).flatmap(lambda w: st.lists(st.lists(cells, min_size=w, max_size=w), min_size=1, max_size=12))
-ENCODINGS = {"utf-8": b"", "utf-8-sig": b"", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff", "utf-32-le": b"\xff\xfe\0\0",
-             "utf-32-be": b"\0\0\xfe\xff"}  # fmt: skip
+tables = st.integers(1, 4).flatmap(lambda w: st.lists(st.lists(cells, min_size=w, max_size=w), min_size=1))
+ENCODINGS = {"utf-8": b"", "utf-8-sig": b"", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff",
+             "utf-32-le": b"\xff\xfe\0\0", "utf-32-be": b"\0\0\xfe\xff"}  # fmt: skip
 
 
 @given(tables, st.sampled_from(sorted(ENCODINGS)), st.sampled_from([",", ";", "\t"]), st.booleans(), blocks)
@@ -177,8 +183,8 @@ def test_well_formed_files_equal_what_the_csv_module_read(
     folder: Path, rows: list[list[str]], encoding: str, delimiter: str, quoted: bool, block: int
 ) -> None:
     out = io.StringIO()
-    quoting = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
-    csv.writer(out, delimiter=delimiter, quoting=quoting).writerows([[f"k{i}" for i in range(len(rows[0]))], *rows])
+    writer = csv.writer(out, delimiter=delimiter, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL)
+    writer.writerows([[f"k{i}" for i in range(len(rows[0]))], *rows])
     stored = ENCODINGS[encoding] + out.getvalue().encode(encoding)
     got = everything(put(folder / "good.csv", stored), Dialect(delimiter=delimiter), block=block)
     assert [list(row) for row in got.frame.rows()] == rows
@@ -188,30 +194,42 @@ def test_well_formed_files_equal_what_the_csv_module_read(
         assert stored[offset:].decode(plain).startswith(raw)
 
 
-@given(garbage, st.lists(st.sampled_from(['{"a": 1}', '{"a": "x", "b": [1.0, {"c": null}]}', '{"a": 1, "a": 2}', "[1]",
-       '{"a": "\\ud800"}', '{"a": NaN}', "", "{", '{"a"\r: 12345678901234567890.10}', "[" * 3000]), max_size=8), blocks)  # fmt: skip
+LINES = ['{"a": 1}', '{"a": "x", "b": [1.0, {"c": null}]}', '{"a": 1, "a": 2}', "[1]", '{"a": "\\ud800"}', '{"a": NaN}',
+         "", "{", '{"a"\r: 12345678901234567890.10}', "[" * 3000]  # fmt: skip
+
+
+@given(garbage, st.lists(st.sampled_from(LINES), max_size=8), blocks)
 def test_ndjson_lines_are_read_or_set_aside(folder: Path, data: bytes, lines: list[str], block: int) -> None:
     body = b'{"a": 0}\n' + b"\n".join([*(line.encode() for line in lines), data, b'{"a": true}'])
     path = put(folder / "fuzz.ndjson", body)
     got = outcome(path, Dialect(), block)
     assert got == outcome(path, Dialect(), 1 << 20)
     assert got[5] == body.count(b"\n") + 1
-    good = [line for line in got[1]]
-    assert set(good) | {row[1] for row in got[4]} == set(range(1, got[5] + 1))
+    assert set(got[1]) | {row[1] for row in got[4]} == set(range(1, got[5] + 1))
 
 
-@given(st.integers(0, 3000), st.integers(0, 255), st.booleans(), st.sampled_from(["parquet", "ipc", "ndjson.gz", "csv.gz"]))
+FRAME = pl.DataFrame({"id": ["é", None, "x"] * 20, "n": range(60), "f": [0.5] * 60})
+packed = {
+    "csv.gz": gzip.compress(FRAME.write_csv().encode()),
+    "ndjson.gz": gzip.compress(FRAME.write_ndjson().encode()),
+}
+kinds = ["parquet", "ipc", *packed]
+
+
+@given(st.integers(0, 3000), st.integers(0, 255), st.booleans(), st.sampled_from(kinds))
 def test_damaged_files_never_end_in_a_traceback(folder: Path, at: int, byte: int, cut: bool, kind: str) -> None:
-    whole = folder / f"whole.{kind}"
-    if not whole.exists():
-        frame = pl.DataFrame({"id": ["é", None, "x"] * 20, "n": range(60), "f": [0.5] * 60, "t": [[1]] * 60})
-        {"parquet": frame.write_parquet, "ipc": frame.write_ipc}.get(
-            kind, lambda path: path.write_bytes(gzip.compress(frame.write_ndjson().encode()))
-        )(whole)
-    data = bytearray(whole.read_bytes())
+    whole = io.BytesIO(packed.get(kind, b""))
+    if kind == "parquet":
+        FRAME.write_parquet(whole)
+    elif kind == "ipc":
+        FRAME.write_ipc(whole)
+    data = whole.getvalue()
     at %= len(data)
-    data = data[:at] if cut else data[:at] + bytes([byte]) + data[at + 1 :]
+    said = ""
     try:
-        everything(put(folder / f"damaged.{kind}", bytes(data)))
+        got = everything(put(folder / f"damaged.{kind}", data[:at] + (b"" if cut else bytes([byte]) + data[at + 1 :])))
     except SourceError as error:
-        assert len(str(error)) < 700
+        said = str(error)
+    else:
+        assert not cut or kind == "ipc", got.framed
+    assert len(said) < 700
