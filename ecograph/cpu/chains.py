@@ -8,6 +8,8 @@ of threads.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
@@ -16,7 +18,9 @@ from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, jit, prange
 
 __all__ = ["residual_lanes", "stretch_lanes", "sweep_lanes"]
 
-I4Array, I8Array, F8Array = NDArray[np.int32], NDArray[np.int64], NDArray[np.float64]
+I4Array: TypeAlias = NDArray[np.int32]
+I8Array: TypeAlias = NDArray[np.int64]
+F8Array: TypeAlias = NDArray[np.float64]
 
 
 @jit(types.void, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w, parallel=True)

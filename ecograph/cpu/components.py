@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
@@ -10,8 +12,11 @@ from ecograph.cpu._jit import F8, I4, I8, U1, F8w, I4w, I8w, U1w, i8, jit, prang
 
 __all__ = ["compact_rows", "flip_rows", "leaving", "strong_components"]
 
-I4Array, I8Array, U1Array, F8Array = NDArray[np.int32], NDArray[np.int64], NDArray[np.uint8], NDArray[np.float64]
-Rows = tuple[I8Array, I4Array, F8Array]
+I4Array: TypeAlias = NDArray[np.int32]
+I8Array: TypeAlias = NDArray[np.int64]
+U1Array: TypeAlias = NDArray[np.uint8]
+F8Array: TypeAlias = NDArray[np.float64]
+Rows: TypeAlias = tuple[I8Array, I4Array, F8Array]
 
 
 def strong_components(ptr: I8Array, provider: I4Array, roots: I8Array, barred: int) -> tuple[I4Array, I4Array]:

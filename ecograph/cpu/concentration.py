@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
@@ -10,7 +12,8 @@ from ecograph.cpu._jit import F8, I8, F8w, jit, prange
 
 __all__ = ["gini_rows", "hhi_rows"]
 
-I8Array, F8Array = NDArray[np.int64], NDArray[np.float64]
+I8Array: TypeAlias = NDArray[np.int64]
+F8Array: TypeAlias = NDArray[np.float64]
 
 
 def hhi_rows(ptr: I8Array, w: F8Array) -> F8Array:

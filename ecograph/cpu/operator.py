@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
@@ -10,7 +12,9 @@ from ecograph.cpu._jit import F8, I2, I4, I8, F8w, I4w, I8w, jit, prange
 
 __all__ = ["merge_arrows", "relation_totals", "share_rows"]
 
-I4Array, I8Array, F8Array = NDArray[np.int32], NDArray[np.int64], NDArray[np.float64]
+I4Array: TypeAlias = NDArray[np.int32]
+I8Array: TypeAlias = NDArray[np.int64]
+F8Array: TypeAlias = NDArray[np.float64]
 
 
 def relation_totals(

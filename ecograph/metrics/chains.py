@@ -7,6 +7,7 @@ f_ok = N_ok / N_kk, each with a bound that follows from the residual of the resu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ WIDTH = 8  # lanes in a block: one cache line of float64
 STRETCH = 8  # sweeps between attempts to jump ahead: the smallest ratio needs some to become the rate
 MOST = 20_000  # sweeps before giving up
 
-F8Array = NDArray[np.float64]
+F8Array: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

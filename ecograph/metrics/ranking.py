@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 __all__ = ["ROUNDING", "Bounds", "Shown", "codes", "first", "settle", "touching"]
 
 ROUNDING = 1e-13  # relative: some 900 units in the last place, beyond what sums along a chain lose
-F8Array = NDArray[np.float64]
+F8Array: TypeAlias = NDArray[np.float64]
 
 
 class Bounds(NamedTuple):
@@ -35,11 +35,6 @@ class Shown:
     tied: list[NDArray[np.intp]]
     kth: float  # the smallest lower bound of those shown
     outside: float  # the largest upper bound of the others; -inf where there are none
-
-    @property
-    def unique(self) -> bool:
-        """Could no other set of this size be the right one?"""
-        return self.kth * (1 - ROUNDING) > self.outside * (1 + ROUNDING)
 
 
 def touching(bounds: Bounds) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
