@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ecograph._stand_in import canonical_order, sort_ties
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import TieTableError
 from ecograph.html import quoted
+from ecograph.order import canonical_order, sort_ties
 from ecograph.schema import LAYERS, Layer, Relation
 from ecograph.suggest import offer
 from ecograph.tables import check_participants, check_ties, read_table
@@ -24,11 +24,21 @@ Relations = Sequence[Relation] | Mapping[str, str | tuple[str, str]]
 ONLY = "tie"  # what flows where the data name nothing
 
 
-def from_ties(ties: Any, participants: Any = None, *, relations: Relations | None = None) -> Ecosystem:
-    """Check both tables, add participants that only occur in ties, code, order and merge."""
-    table = check_ties(read_table(ties, "ties"))
+def from_ties(
+    ties: Any,
+    participants: Any = None,
+    *,
+    relations: Relations | None = None,
+    periods: tuple[int | None, ...] | None = None,
+    **rest: Any,
+) -> Ecosystem:
+    """Check both tables, add participants that only occur in ties, code, order and merge.
+
+    ``periods`` are the sorted starts to code by, where the ties use no others; ``rest`` goes to ``Ecosystem``.
+    """
     given = pl.DataFrame({"id": []}) if participants is None else read_table(participants, "participants")
     people = check_participants(given)
+    table = check_ties(read_table(ties, "ties"))
     found = pl.concat([people["id"], table["provider"], table["receiver"]]).unique()
     people = people.join(found.to_frame("id"), on="id", how="full", coalesce=True)
     names = (
@@ -37,7 +47,7 @@ def from_ties(ties: Any, participants: Any = None, *, relations: Relations | Non
         else pl.Series("relation", [ONLY]).new_from_index(0, table.height)
     )
     known = check_relations(relations, names.unique().to_list())
-    periods, period = _periods(table)
+    listed, period = _periods(table, periods)
     return assemble(
         people,
         provider=code_names(table["provider"], people["id"]),
@@ -46,7 +56,8 @@ def from_ties(ties: Any, participants: Any = None, *, relations: Relations | Non
         period=period,
         values={name: _values(table[name]) for name in table.columns if name in _SUMMED},
         relations=known,
-        periods=periods,
+        periods=listed,
+        **rest,
     )
 
 
@@ -115,12 +126,16 @@ def code_names(names: pl.Series, known: pl.Series | list[str]) -> NDArray[np.int
     return coded["row"].cast(pl.Int64).fill_null(-1).to_numpy()
 
 
-def _periods(table: pl.DataFrame) -> tuple[tuple[int | None, ...], NDArray[np.int64]]:
-    """Distinct period starts, the undated one first, and the row of each tie in them."""
-    if "period" not in table.columns:
-        return (None,), np.zeros(table.height, np.int64)
-    starts, codes = np.unique(microseconds(table["period"]), return_inverse=True)
-    return tuple(None if start == NO_TIME else int(start) for start in starts) or (None,), codes
+def _periods(
+    table: pl.DataFrame, listed: tuple[int | None, ...] | None
+) -> tuple[tuple[int | None, ...], NDArray[np.int64]]:
+    """The starts listed, or the distinct ones with the undated first, and the row of each tie in them."""
+    times = microseconds(table["period"]) if "period" in table.columns else np.full(table.height, NO_TIME)
+    starts, codes = np.unique(times, return_inverse=True)
+    found = [None if start == NO_TIME else int(start) for start in starts]
+    if listed is None or not set(found) <= set(listed):
+        return tuple(found) or (None,), codes
+    return listed, np.array([listed.index(start) for start in found], np.int64)[codes]
 
 
 def _values(column: pl.Series) -> NDArray[Any]:

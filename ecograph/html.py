@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape as _escape
 
+from ecograph.printable import printable
+
 __all__ = ["details", "escape", "plain", "quoted"]
 
 CUT = 80  # characters of one value that a person is shown
@@ -12,17 +14,8 @@ _LINE = 400  # characters of one line of facts
 
 
 def plain(value: object, limit: int = CUT) -> str:
-    r"""One line of printable text: control and direction characters as escapes, cut at ``limit``.
-
-    Examples
-    --------
-    >>> plain("toko\n\x1b[31mmerah")
-    'toko\\n\\x1b[31mmerah'
-    """
-    text = str(value)
-    if len(text) > limit:
-        text = text[: limit - 1] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    """``printable`` text, cut short."""
+    return printable(str(value)[: limit + 1], width=limit)
 
 
 def quoted(values: Iterable[object], few: int = 5) -> str:

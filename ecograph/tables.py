@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import polars as pl
@@ -12,7 +13,7 @@ from ecograph.html import plain, quoted
 from ecograph.schema import PARTICIPANTS, PILLARS, TIES, Column
 from ecograph.suggest import offer
 
-__all__ = ["check_participants", "check_ties", "read_table"]
+__all__ = ["UNREADABLE", "check_participants", "check_ties", "read_table", "series"]
 
 
 def read_table(data: Any, what: str) -> pl.DataFrame:
@@ -21,19 +22,41 @@ def read_table(data: Any, what: str) -> pl.DataFrame:
         return data
     if isinstance(data, pl.LazyFrame):
         return data.collect()
-    if isinstance(data, Mapping) or hasattr(data, "__arrow_c_stream__"):
-        try:
-            return pl.DataFrame(data)
-        except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as error:
-            kind = type(error).__name__
-            raise TieTableError(
-                f"The {what} table can't be read as columns of equal length and one type each ({kind}).",
-                hint="build it with polars.DataFrame(...) first and look at its columns",
-            ) from None
+    if isinstance(data, Mapping):
+        return _from_columns(data, what)
+    if hasattr(data, "__arrow_c_stream__"):
+        return pl.DataFrame(data)
     raise TieTableError(
         f"The {what} table is a {type(data).__name__}, which isn't a table.",
         hint="give a Polars frame, an object with __arrow_c_stream__ (pyarrow, pandas 2.2), or a dict of columns",
     )
+
+
+def series(name: str, values: Any) -> pl.Series:
+    """A column of one type; whole numbers among decimal ones become such. Polars' and Python's errors pass."""
+    if isinstance(values, Sequence) and any(isinstance(value, float) for value in values):
+        values = [float(v) if isinstance(v, Real) else v for v in values]
+    return pl.Series(name, values)
+
+
+UNREADABLE = (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError)
+
+
+def _from_columns(data: Mapping[str, Any], what: str) -> pl.DataFrame:
+    columns = []
+    for name, values in data.items():
+        try:
+            columns.append(series(name, values))
+        except UNREADABLE as error:
+            raise TieTableError(
+                f"Column '{plain(name)}' of the {what} table can't be read as values of one type "
+                f"({type(error).__name__}).",
+                hint="give lists or arrays of text, numbers, dates or None, one type a column",
+            ) from None
+    if len({column.len() for column in columns}) > 1:
+        lengths = ", ".join(f"{plain(column.name)} {column.len():,}" for column in columns)
+        raise TieTableError(f"The columns of the {what} table differ in length: {lengths}.")
+    return pl.DataFrame(columns)
 
 
 def check_ties(frame: pl.DataFrame) -> pl.DataFrame:
@@ -127,7 +150,7 @@ def _cast(values: pl.Series, to: pl.DataType, what: str) -> pl.Series:
     if cast is None or cast.null_count() > values.null_count():
         raise TieTableError(
             f"Column '{values.name}' of the {what} table is {plain(have)}; it has to be {_kind(to)}.",
-            hint=f"cast it before: frame.with_columns({_way(values.name, to)})",
+            hint=f"cast it before: frame.with_columns({_way(values.name, have, to)})",
         )
     return cast
 
@@ -137,9 +160,11 @@ def _kind(to: pl.DataType) -> str:
     return kinds.get(to, "a date or a time")
 
 
-def _way(name: str, to: pl.DataType) -> str:
+def _way(name: str, have: pl.DataType, to: pl.DataType) -> str:
     if isinstance(to, pl.Datetime):
         return f"pl.col('{name}').str.to_datetime(time_zone='UTC')"
+    if have.is_float() and to == pl.String():
+        return f"pl.col('{name}').cast(pl.Int64)"  # ids 1.0, 2.0: an Int64 column with nulls on its way through pandas
     return f"pl.col('{name}').cast(pl.{to})"
 
 

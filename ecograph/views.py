@@ -93,7 +93,7 @@ def relation(eco: Ecosystem, *names: str) -> Ecosystem:
     [('a', 'o', 'payout', None, 2.0)]
     """
     known = [r.name for r in eco.relations]
-    _check_names(names, known, "relations", TieTableError)
+    _check_names(names, known, "relation", TieTableError)
     return _of_relations(eco, np.isin(known, names))
 
 
@@ -104,7 +104,7 @@ def layer(eco: Ecosystem, name: str) -> Ecosystem:
     ------
     TieTableError : no such layer, or no relation in it.
     """
-    _check_names([name], LAYERS, "layers", TieTableError)
+    _check_names([name], LAYERS, "layer", TieTableError)
     chosen = np.array([r.layer == name for r in eco.relations], np.bool_)
     if not chosen.any():
         raise TieTableError(
@@ -125,7 +125,7 @@ def role(eco: Ecosystem, *names: str) -> Ecosystem:
     ParticipantError : nobody has that role, or none named.
     """
     roles = eco.participants["role"]
-    _check_names(names, roles.drop_nulls().unique().sort(), "roles", ParticipantError)
+    _check_names(names, roles.drop_nulls().unique().sort(), "role", ParticipantError)
     return _of_participants(eco, roles.is_in(list(names)).fill_null(False).to_numpy())
 
 
@@ -172,10 +172,10 @@ def _check_names(
     asked: Collection[str], known: Collection[str] | pl.Series, what: str, error: type[ParticipantError | TieTableError]
 ) -> None:
     if not asked:
-        raise error(f"Name at least one of the {what}.", hint=offer("", known, what))
+        raise error(f"Name at least one {what}.", hint=offer("", known, f"{what}s"))
     present = set(known)
     if absent := [name for name in asked if name not in present]:
-        raise error(f"No {what} {quoted(absent)} here.", hint=offer(absent[0], known, what))
+        raise error(f"No {what} {quoted(absent)} here.", hint=offer(absent[0], known, f"{what}s"))
 
 
 def _spans(eco: Ecosystem) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
