@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 
 from ecograph.cpu._jit import F8, I8, F8w, I8w, b1, f8, i8, jit, u8
 
-__all__ = ["MOST_PLACES", "deposit", "deposit_float", "digits_needed", "exponent_range", "multiply", "quotient",
+__all__ = ["MOST_PLACES", "TEN", "deposit", "deposit_float", "digits_needed", "exponent_range", "multiply", "quotient",
            "round_digits", "sum_runs"]  # fmt: skip
 
-MOST_PLACES = 36  # 10**36 < 2**120: the divisor of squares with 18 decimal places
-_TEN_LOW = np.array([10**k % 2**64 for k in range(MOST_PLACES + 1)], np.uint64)
-_TEN_HIGH = np.array([10**k >> 64 for k in range(MOST_PLACES + 1)], np.uint64)
-_TEN_FLOAT = np.array([10.0**k for k in range(23)])  # exact up to 10**22
+MOST_PLACES = 18  # 10**18 < 2**60: the divisor of squares with 9 decimal places
+TEN = np.array([10**k for k in range(MOST_PLACES + 1)], np.int64)
 _PIECE = np.uint64(0xFFFFFFFF)
 _LOWEST = -1074  # exponent of the smallest float64
 
@@ -57,24 +55,22 @@ def _round(high: np.uint64, low: np.uint64, exponent: int, sticky: bool) -> floa
 
 @jit(f8, u8, u8, i8)
 def quotient(high: np.uint64, low: np.uint64, places: int) -> float:
-    """(high * 2**64 + low) / 10**places, rounded once; ``places`` up to 36, the dividend below 2**127."""
-    if high == u8(0) and (low == u8(0) or (low <= u8(1 << 53) and places < _TEN_FLOAT.size)):
-        return f8(low) / _TEN_FLOAT[min(places, 22)]  # both are exact, so the division rounds once
+    """(high * 2**64 + low) / 10**places, rounded once; ``places`` up to 18, the dividend below 2**127."""
+    divisor = u8(TEN[places])
+    if high == u8(0) and low <= u8(1 << 53):
+        return f8(low) / f8(TEN[places])  # both are exact (10**18 = 5**18 * 2**18), so the division rounds once
     one, top = u8(1), u8(63)
-    d1, d0 = _TEN_HIGH[places], _TEN_LOW[places]
-    q, r1, r0, exponent = u8(0), u8(0), u8(0), 128
-    while q < u8(1 << 55):  # long division, bit by bit: the remainder stays below 10**36 < 2**120
+    q, rest, exponent = u8(0), u8(0), 128
+    while q < u8(1 << 55):  # long division, bit by bit: the rest stays below 10**18
         exponent -= 1
-        r1 = (r1 << one) | (r0 >> top)
-        r0 = (r0 << one) | (high >> top)
+        rest = (rest << one) | (high >> top)
         high = (high << one) | (low >> top)
         low = low << one
         q = q << one
-        if r1 > d1 or (r1 == d1 and r0 >= d0):
-            r1 = r1 - d1 - (one if r0 < d0 else u8(0))
-            r0 = r0 - d0
+        if rest >= divisor:
+            rest = rest - divisor
             q |= one
-    return _round(u8(0), q, exponent, (r1 | r0 | high | low) != u8(0))
+    return _round(u8(0), q, exponent, (rest | high | low) != u8(0))
 
 
 def exponent_range(values: NDArray[np.float64]) -> tuple[int, int] | None:
