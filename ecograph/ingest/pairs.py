@@ -39,6 +39,11 @@ class Pairs:
         """Memory held, in bytes."""
         return self._slots.nbytes + self._high.nbytes + self._low.nbytes
 
+    def clear(self) -> None:
+        """Forget all pairs and keep the memory."""
+        self._size[0] = 0
+        self._slots[:] = 0
+
     @np.errstate(over="ignore")  # the mixing wraps
     def find(self, high: NDArray[np.uint64], low: NDArray[np.uint64]) -> NDArray[np.int32]:
         """The number of each pair (high[r], low[r]); at most 2**31 - 1 distinct ones."""

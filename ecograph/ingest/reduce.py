@@ -13,7 +13,7 @@ from ecograph.ingest.encode import Encoder
 from ecograph.ingest.memory import check_memory
 from ecograph.ingest.pairs import Pairs
 from ecograph.ingest.periods import Periods
-from ecograph.ingest.sums import Plan, Sums, Survey
+from ecograph.ingest.sums import Sums, Survey
 from ecograph.order import tie_keys
 from ecograph.ties import Ties
 
@@ -78,11 +78,12 @@ class Reducer:
         """
         periods, period_rank = self._periods.finish()
         ranks = {"provider": rank, "receiver": rank, "relation": relation_rank, "period": period_rank}
-        plans = self._survey.plan(1).ranked(relation_rank), self._survey.plan(2).ranked(relation_rank)
+        sums = Sums(*(self._survey.plan(power).ranked(relation_rank) for power in (1, 2)))
+        pairs = Pairs()
         parts: list[Columns] = []
         n_ties = 0
         for number in range(BUCKETS):
-            part = self._bucket(number, ranks, plans)
+            part = self._bucket(number, ranks, pairs, sums)
             n_ties += part["provider"].size
             what = f"{len(self._encoder):,} participants and more than {n_ties:,} ties"
             check_memory(self._encoder.nbytes + _TIE_BYTES * n_ties, self._limit, what)
@@ -90,9 +91,10 @@ class Reducer:
         self._blocks.close()
         return Ties(**{name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}), periods
 
-    def _bucket(self, number: int, ranks: dict[str, NDArray[Any]], plans: tuple[Plan, Plan]) -> Columns:
-        """The ties of one bucket of receivers, in canonical order."""
-        pairs, sums = Pairs(), Sums(*plans)
+    def _bucket(self, number: int, ranks: dict[str, NDArray[Any]], pairs: Pairs, sums: Sums) -> Columns:
+        """The ties of one bucket of receivers, in canonical order; ``pairs`` and ``sums`` are room to work in."""
+        pairs.clear()
+        sums.clear()
         for events in self._blocks.bucket(number):
             events = events | {name: rows[events[name]] for name, rows in ranks.items()}
             tie = pairs.find(*tie_keys(events))

@@ -82,16 +82,20 @@ class Sums:
 
     def __init__(self, weight: Plan, square: Plan) -> None:
         self._plans = {"weight": weight, "weight_sq": square}
-        self._columns: dict[str, NDArray[Any]] = {
-            "count": np.zeros(0, np.int64), "first": np.zeros(0, np.int64), "last": np.zeros(0, np.int64),
-        }  # fmt: skip
-        for name in self._plans:
-            self._columns |= {f"{name} high": np.zeros(0, np.int64), f"{name} low": np.zeros(0, np.uint64),
-                              f"{name} digits": np.zeros(0, np.int64)}  # fmt: skip
+        self._columns: dict[str, NDArray[Any]] = {}
+        self._room = 0
+        self._make_room(1024)
+
+    def clear(self) -> None:
+        """Start again at zero and keep the memory."""
+        for name, values in self._columns.items():
+            values[:] = _start(name)
 
     def add(self, tie: NDArray[np.int32], events: Columns, n_ties: int) -> None:
         """Add events; ``tie`` is the row of each among ``n_ties``."""
-        c = self._grown(n_ties)
+        if n_ties > self._room:
+            self._make_room(n_ties)
+        c = self._columns
         relation, mantissa, scale = events["relation"], events["mantissa"], events["scale"]
         add_times(tie, events["time"], c["count"], c["first"], c["last"])
         with np.errstate(over="ignore"):  # limbs carry
@@ -113,13 +117,18 @@ class Sums:
                     round_wide(relation, plan.unit, plan.square, plan.width, c[f"{name} digits"], out[name])
         return out | {name: c[name][:n] for name in ("count", "first", "last")}
 
-    def _grown(self, n_ties: int) -> dict[str, NDArray[Any]]:
-        """The columns, with room for ``n_ties``: at least doubled, so that growing costs O(1) a tie."""
-        room = self._columns["count"].size
-        if n_ties > room:
-            new = max(n_ties - room, room)
-            for name, values in self._columns.items():
-                width = self._plans[name.split()[0]].width if name.endswith("digits") else 1
-                fill = NO_TIME if name in ("first", "last") else 0
-                self._columns[name] = np.concatenate([values, np.full(new * width, fill, values.dtype)])
-        return self._columns
+    def _make_room(self, n_ties: int) -> None:
+        """Lengthen the columns, at least doubling them, so that growing costs O(1) a tie."""
+        new = max(n_ties - self._room, self._room)
+        dtypes = {"count": np.int64, "first": np.int64, "last": np.int64}
+        for name in self._plans:
+            dtypes |= {f"{name} high": np.int64, f"{name} low": np.uint64, f"{name} digits": np.int64}
+        for name, dtype in dtypes.items():
+            width = self._plans[name.split()[0]].width if name.endswith("digits") else 1
+            more = np.full(new * width, _start(name), dtype)
+            self._columns[name] = np.concatenate([self._columns[name], more]) if self._room else more
+        self._room += new
+
+
+def _start(name: str) -> int:
+    return NO_TIME if name in ("first", "last") else 0
