@@ -22,6 +22,9 @@ class Pairs:
 
     def __init__(self) -> None:
         self._size = np.zeros(1, np.int64)
+        self._start()
+
+    def _start(self) -> None:
         self._slots = np.zeros(1024, np.int32)
         self._high = np.empty(512, np.uint64)
         self._low = np.empty(512, np.uint64)
@@ -40,9 +43,12 @@ class Pairs:
         return self._slots.nbytes + self._high.nbytes + self._low.nbytes
 
     def clear(self) -> None:
-        """Forget all pairs and keep the memory."""
+        """Forget all pairs; memory is kept where wiping it is cheap."""
         self._size[0] = 0
-        self._slots[:] = 0
+        if self._slots.size <= 1 << 18:
+            self._slots[:] = 0
+        else:
+            self._start()
 
     @np.errstate(over="ignore")  # the mixing wraps
     def find(self, high: NDArray[np.uint64], low: NDArray[np.uint64]) -> NDArray[np.int32]:

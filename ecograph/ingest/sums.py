@@ -87,7 +87,10 @@ class Sums:
         self._make_room(1024)
 
     def clear(self) -> None:
-        """Start again at zero and keep the memory."""
+        """Start again at zero; memory is kept where wiping it is cheap."""
+        if self._room > 1 << 17:
+            self._room = 0
+            self._make_room(1024)
         for name, values in self._columns.items():
             values[:] = _start(name)
 
