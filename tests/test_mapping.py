@@ -41,7 +41,7 @@ relation = "delivery"
 provider = { column = "Driver_ID", role = "driver" }
 receiver = "Consumer_ID"
 amount = 1
-time = { column = "Delivered_to_consumer_datetime", not_before = "Customer_placed_order_datetime" }
+time = { column = "Delivered_to_consumer_datetime", not_before = "Driver_at_restaurant_datetime" }
 """
 A, B = Endpoint("a"), Endpoint("b")
 
@@ -65,7 +65,8 @@ def test_short_forms_say_what_the_long_ones_say() -> None:
     assert mapping.relations == (Relation("delivery"), Relation("meal", "USD", "service"))
     assert mapping.columns == (
         "Restaurant_ID", "Delivery_Region", "Consumer_ID", "Order_total", "Driver_ID",
-        "Delivered_to_consumer_datetime", "Customer_placed_order_datetime",
+        "Delivered_to_consumer_datetime", "Driver_at_restaurant_datetime",
+        "Customer_placed_order_datetime",
     )  # fmt: skip
 
 

@@ -83,6 +83,8 @@ def test_missing(text: str | None) -> None:
         ("5", Amount("amount", currency="USD"), "5"),
         ("$.50", Amount("amount", currency="$"), "0.5"),
         ("12345678901234567890", Amount("amount"), "12345678901234567890"),
+        ("9223372036854775808", Amount("amount"), "9223372036854775808"),
+        ("-9223372036854775809", Amount("amount"), "-9223372036854775809"),
     ],
 )
 def test_dialects(text: str, amount: Amount, value: str) -> None:
@@ -213,6 +215,7 @@ def test_quotients_are_exact_or_the_nearest_float(mantissa: int, places: int, n:
     exact = Fraction(mantissa, 10**places) / n
     if values.scale[0] >= 0:
         assert fraction(values) == exact
+        assert values.scale[0] <= 9
     else:
         assert float(fraction(values)) == float(exact)
         rest = (exact * 10**9).denominator == 1 and abs(exact * 10**9) < 2**63
@@ -285,8 +288,8 @@ def test_a_thousand_values_decide_before_the_end() -> None:
     early = ["20.000"] * (EARLY // 2 + 1) + ["1.5"] * (EARLY // 2 - 1)
     for step in (7, 333, EARLY, 5000):
         with pytest.raises(AmbiguityError, match=f"of {EARLY:,} with a point {EARLY // 2 + 1:,}"):
-            watch(early + ["1.5"] * 9000, step=step)
-    watch(early[1:] + ["1.5"] * 9000, step=333)
+            watch(early + ["20.000"] * 100 + ["1.5"] * 9000, step=step)
+    watch(["1.5", *early[1:], *["20.000"] * 100, *["1.5"] * 9000], step=5000)
 
 
 @pytest.mark.parametrize(
