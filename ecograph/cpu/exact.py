@@ -8,6 +8,7 @@ sum (the idea of Kulisch's accumulator; cf. Neal, "Fast exact summation", arXiv:
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -25,7 +26,7 @@ _LOWEST = -1074  # exponent of the smallest float64
 
 
 @jit(types.UniTuple(u8, 2), u8, u8)
-def multiply(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
+def multiply(a: np.uint64, b: np.uint64) -> Any:
     """The 128-bit product of ``a`` and ``b`` as (high, low)."""
     s, half = u8(32), _PIECE
     a1, a0, b1_, b0 = a >> s, a & half, b >> s, b & half
@@ -35,7 +36,7 @@ def multiply(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
 
 
 @jit(f8, u8, u8, i8, b1)
-def _round(high: np.uint64, low: np.uint64, exponent: int, sticky: bool) -> float:
+def _round(high: np.uint64, low: np.uint64, exponent: int, sticky: bool) -> Any:
     """(high * 2**64 + low) * 2**exponent, nearest, ties to even; ``sticky``: the true value is a little more."""
     one, half = u8(1), False
     while high != u8(0) or low >= u8(1 << 53) or exponent < _LOWEST:
@@ -54,7 +55,7 @@ def _round(high: np.uint64, low: np.uint64, exponent: int, sticky: bool) -> floa
 
 
 @jit(f8, u8, u8, i8)
-def quotient(high: np.uint64, low: np.uint64, places: int) -> float:
+def quotient(high: np.uint64, low: np.uint64, places: int) -> Any:
     """(high * 2**64 + low) / 10**places, rounded once; ``places`` up to 18, the dividend below 2**127."""
     divisor = u8(TEN[places])
     if high == u8(0) and low <= u8(1 << 53):
@@ -117,9 +118,7 @@ def deposit(
 
 
 @jit(types.void, I8w, i8, i8, i8, f8, b1)
-def deposit_float(
-    digits: NDArray[np.int64], base: int, width: int, low: int, value: float, square: bool
-) -> None:
+def deposit_float(digits: NDArray[np.int64], base: int, width: int, low: int, value: float, square: bool) -> None:
     """Add ``value``, or its exact square, to a number whose unit is 2**low (2**(2 low) for squares)."""
     fraction, exponent = math.frexp(value)
     whole = u8(i8(abs(fraction) * 9007199254740992.0))  # 2**53: all its bits
@@ -134,7 +133,7 @@ def deposit_float(
 
 
 @jit(f8, I8w, i8, i8, i8)
-def round_digits(digits: NDArray[np.int64], base: int, width: int, low: int) -> float:
+def round_digits(digits: NDArray[np.int64], base: int, width: int, low: int) -> Any:
     """The number in ``digits`` times 2**low as the nearest float64. The digits are used up."""
     negative = digits[base + width - 1] < 0
     if negative:

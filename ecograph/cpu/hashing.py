@@ -6,6 +6,8 @@ so the order of participants depends on no library's version. All arithmetic is 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
@@ -30,22 +32,22 @@ def hash_rows(data: NDArray[np.uint8], offsets: NDArray[np.int64], seed: int = 0
 
 
 @jit(u8, u8, u8)
-def _rotate(x: np.uint64, r: np.uint64) -> np.uint64:
+def _rotate(x: np.uint64, r: np.uint64) -> Any:
     return (x << r) | (x >> (u8(64) - r))
 
 
 @jit(u8, u8, u8)
-def _round(lane: np.uint64, word: np.uint64) -> np.uint64:
+def _round(lane: np.uint64, word: np.uint64) -> Any:
     return _rotate(lane + word * _P2, u8(31)) * _P1
 
 
 @jit(u8, u8, u8)
-def _merge(h: np.uint64, lane: np.uint64) -> np.uint64:
+def _merge(h: np.uint64, lane: np.uint64) -> Any:
     return (h ^ _round(u8(0), lane)) * _P1 + _P4
 
 
 @jit(u8, U1, u8)
-def _word4(data: NDArray[np.uint8], i: np.uint64) -> np.uint64:
+def _word4(data: NDArray[np.uint8], i: np.uint64) -> Any:
     """Four bytes, the first one lowest: the spec's byte order on any machine.
 
     Unsigned positions spare the test for negative ones, so that LLVM makes one load of it.
@@ -55,13 +57,13 @@ def _word4(data: NDArray[np.uint8], i: np.uint64) -> np.uint64:
 
 
 @jit(u8, U1, u8)
-def word8(data: NDArray[np.uint8], i: np.uint64) -> np.uint64:
+def word8(data: NDArray[np.uint8], i: np.uint64) -> Any:
     """Eight bytes from ``data[i]`` on, the first one lowest."""
     return _word4(data, i) | (_word4(data, i + u8(4)) << u8(32))
 
 
 @jit(u8, U1, i8, i8, u8)
-def _stripes(data: NDArray[np.uint8], start: int, stop: int, seed: np.uint64) -> np.uint64:
+def _stripes(data: NDArray[np.uint8], start: int, stop: int, seed: np.uint64) -> Any:
     """Steps 1 to 3 of the spec: four lanes over whole stripes of 32 bytes, then merged."""
     a, b, c, d = seed + _P1 + _P2, seed + _P2, seed, seed - _P1
     for i in range(start, stop, 32):
@@ -74,7 +76,7 @@ def _stripes(data: NDArray[np.uint8], start: int, stop: int, seed: np.uint64) ->
 
 
 @jit(u8, U1, i8, i8, u8)
-def _hash(data: NDArray[np.uint8], start: int, stop: int, seed: np.uint64) -> np.uint64:
+def _hash(data: NDArray[np.uint8], start: int, stop: int, seed: np.uint64) -> Any:
     i = start + (stop - start) // 32 * 32
     h = (_stripes(data, start, i, seed) if i > start else seed + _P5) + u8(stop - start)
     while i + 8 <= stop:

@@ -86,7 +86,7 @@ class IngestReport:
         raise QuarantineError(
             f"{self.quarantined:,} of {self.rows:,} rows can't be understood, {what}: {reasons}.\n"
             + "\n".join(f"  {_example(row)}" for row in rows),
-            hint="see all with quarantine=\"bad.csv\" (ecograph check FILE); mend the rows, or the mapping: its columns,"
+            hint='see all with quarantine="bad.csv" (ecograph check FILE); mend the rows, or the mapping: its columns,'
             " delimiter, number and time formats (ecograph map FILE guesses them).",
         )
 

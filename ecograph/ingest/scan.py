@@ -20,7 +20,7 @@ from ecograph.ingest.participants import Said
 from ecograph.ingest.reduce import Reducer
 from ecograph.ingest.report import IngestReport, SourceFacts
 from ecograph.ingest.setaside import SetAside
-from ecograph.ingest.source import Batch, Source, columns, read, resolve
+from ecograph.ingest.source import Batch, Dialect, Source, columns, read, resolve
 from ecograph.ingest.watch import Watch
 from ecograph.mapping import Mapping
 from ecograph.progress import Progress, track
@@ -36,7 +36,7 @@ def load_mapping(mapping: Any, sources: list[Source], every: str | None) -> Mapp
     if mapping is not None and not isinstance(mapping, Mapping):
         mapping = Mapping.from_toml(mapping)
     for source in sources:
-        found = columns(source, Mapping.default(("provider", "receiver")).dialect if mapping is None else mapping.dialect)
+        found = columns(source, Dialect() if mapping is None else mapping.dialect)
         mapping = mapping or Mapping.default(found)
         mapping.check(found)
     return mapping if every is None else replace(mapping, every=every)
@@ -69,7 +69,9 @@ class Scan:
         times = (self.mapping.time, *(self.mapping.time_of(rule) for rule in self.mapping.ties))
         return next((time.zone for time in times if time is not None), "UTC")
 
-    def run(self, reducer: Reducer | None, progress: Progress, block_bytes: int) -> tuple[tuple[Relation, ...], NDArray[np.int16]]:
+    def run(
+        self, reducer: Reducer | None, progress: Progress, block_bytes: int
+    ) -> tuple[tuple[Relation, ...], NDArray[np.int16]]:
         """Read everything; give what ``Watch.finish`` gives: relations, and for each code its row.
 
         Raises
@@ -144,4 +146,6 @@ class Scan:
 
     def _check_memory(self) -> None:
         keys = 0 if self._seen is None else self._seen.nbytes
-        check_memory(self.encoder.nbytes + keys, self._limit, f"{len(self.encoder):,} ids" + " and row keys" * bool(keys))
+        check_memory(
+            self.encoder.nbytes + keys, self._limit, f"{len(self.encoder):,} ids" + " and row keys" * bool(keys)
+        )

@@ -122,5 +122,7 @@ class _told(suppress):
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
         if isinstance(error, OSError):
             hint = "choose a folder that exists, can be written and has room."
-            raise OutputError(f"rows set aside can't be written to {self._path}: {error.strerror}.", hint=hint) from None
+            raise OutputError(
+                f"rows set aside can't be written to {self._path}: {error.strerror}.", hint=hint
+            ) from None
         return False

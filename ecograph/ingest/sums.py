@@ -103,7 +103,9 @@ class Sums:
         add_times(tie, events["time"], c["count"], c["first"], c["last"])
         with np.errstate(over="ignore"):  # limbs carry
             for name, plan in self._plans.items():
-                add_narrow(tie, relation, mantissa, scale, plan.places, plan.square, c[f"{name} high"], c[f"{name} low"])
+                add_narrow(
+                    tie, relation, mantissa, scale, plan.places, plan.square, c[f"{name} high"], c[f"{name} low"]
+                )
                 if plan.width:
                     add_wide(tie, relation, mantissa, mantissa.view(np.float64), scale, plan.unit, plan.square,
                              plan.width, c[f"{name} digits"])  # fmt: skip
@@ -123,7 +125,7 @@ class Sums:
     def _make_room(self, n_ties: int) -> None:
         """Lengthen the columns, at least doubling them, so that growing costs O(1) a tie."""
         new = max(n_ties - self._room, self._room)
-        dtypes = {"count": np.int64, "first": np.int64, "last": np.int64}
+        dtypes: dict[str, Any] = {"count": np.int64, "first": np.int64, "last": np.int64}
         for name in self._plans:
             dtypes |= {f"{name} high": np.int64, f"{name} low": np.uint64, f"{name} digits": np.int64}
         for name, dtype in dtypes.items():
