@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,7 +58,7 @@ class Reducer:
         ids = self._encoder.nbytes
         check_memory(ids, self._limit, f"the ids of {len(self._encoder):,} participants")
         self._survey.add(relation, mantissa, scale)
-        columns = {"provider": provider, "receiver": receiver, "relation": relation, "mantissa": mantissa,
+        columns: Columns = {"provider": provider, "receiver": receiver, "relation": relation, "mantissa": mantissa,
                    "scale": scale, "time": time, "period": self._periods.code(time)}  # fmt: skip
         bucket = (self._encoder.hashes[receiver] >> np.uint64(56)).astype(np.uint8)
         self._blocks.add(columns, bucket, max(self._limit - ids, _LEAST))
@@ -77,7 +75,7 @@ class Reducer:
         MemoryLimitError : ties and ids take more than ``memory_limit``.
         """
         periods, period_rank = self._periods.finish()
-        ranks = {"provider": rank, "receiver": rank, "relation": relation_rank, "period": period_rank}
+        ranks: Columns = {"provider": rank, "receiver": rank, "relation": relation_rank, "period": period_rank}
         sums = Sums(*(self._survey.plan(power).ranked(relation_rank) for power in (1, 2)))
         pairs = Pairs()
         parts: list[Columns] = []
@@ -91,7 +89,7 @@ class Reducer:
         self._blocks.close()
         return Ties(**{name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}), periods
 
-    def _bucket(self, number: int, ranks: dict[str, NDArray[Any]], pairs: Pairs, sums: Sums) -> Columns:
+    def _bucket(self, number: int, ranks: Columns, pairs: Pairs, sums: Sums) -> Columns:
         """The ties of one bucket of receivers, in canonical order; ``pairs`` and ``sums`` are room to work in."""
         pairs.clear()
         sums.clear()
@@ -102,7 +100,7 @@ class Reducer:
         high, low = pairs.keys
         order = radix_order(high, radix_order(low))
         half, mask = np.uint64(32), np.uint64(2**32 - 1)
-        keys = {"provider": (high & mask).astype(np.int32), "receiver": (high >> half).astype(np.int32),
+        keys: Columns = {"provider": (high & mask).astype(np.int32), "receiver": (high >> half).astype(np.int32),
                 "relation": (low >> half).astype(np.int16), "period": (low & mask).astype(np.int32)}  # fmt: skip
         columns = keys | sums.finish(keys["relation"])
         return {name: values[order] for name, values in columns.items()}

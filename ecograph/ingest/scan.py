@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from ecograph.ingest.setaside import SetAside
 from ecograph.ingest.source import Batch, Dialect, Source, columns, read, resolve
 from ecograph.ingest.watch import Watch
 from ecograph.mapping import Mapping
-from ecograph.progress import Progress, track
+from ecograph.progress import Progress, Tick, track
 from ecograph.schema import Relation
 
 __all__ = ["Scan", "load_mapping"]
@@ -33,13 +34,13 @@ _AGAIN = {"count": "rows equal to an earlier one kept", "drop": "rows equal to a
 
 def load_mapping(mapping: Any, sources: list[Source], every: str | None) -> Mapping:
     """The mapping asked for (itself, TOML, or the default), checked against the columns of every source."""
-    if mapping is not None and not isinstance(mapping, Mapping):
-        mapping = Mapping.from_toml(mapping)
+    chosen = mapping if mapping is None or isinstance(mapping, Mapping) else Mapping.from_toml(mapping)
     for source in sources:
-        found = columns(source, Dialect() if mapping is None else mapping.dialect)
-        mapping = mapping or Mapping.default(found)
-        mapping.check(found)
-    return mapping if every is None else replace(mapping, every=every)
+        found = columns(source, Dialect() if chosen is None else chosen.dialect)
+        chosen = chosen or Mapping.default(found)
+        chosen.check(found)
+    assert chosen is not None, "there is at least one source"
+    return chosen if every is None else replace(chosen, every=every)
 
 
 class Scan:
@@ -123,9 +124,10 @@ class Scan:
         before = 0
         with track(progress, "reading events", total) as tick:
             for source in self._sources:
-                done = float(before)
-                yield from read(source, self.mapping.dialect, self.mapping.columns, block_bytes=block_bytes,
-                                progress=lambda here, done=done: tick(done + here))  # fmt: skip
+                here = partial(_ahead, tick, before)
+                yield from read(
+                    source, self.mapping.dialect, self.mapping.columns, block_bytes=block_bytes, progress=here
+                )
                 before += source.nbytes or 0
 
     def _without_repeats(self, batch: Batch, found: EventBatch) -> EventBatch:
@@ -149,3 +151,8 @@ class Scan:
         check_memory(
             self.encoder.nbytes + keys, self._limit, f"{len(self.encoder):,} ids" + " and row keys" * bool(keys)
         )
+
+
+def _ahead(tick: Tick, before: int, here: float) -> None:
+    """Tell of progress within one source, ``before`` bytes having been read in others."""
+    tick(before + here)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -112,17 +113,11 @@ class _Parquet:
         self.file.close()
 
 
-class _told(suppress):
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
     """Turn an OSError into an OutputError that names the file."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
-        if isinstance(error, OSError):
-            hint = "choose a folder that exists, can be written and has room."
-            raise OutputError(
-                f"rows set aside can't be written to {self._path}: {error.strerror}.", hint=hint
-            ) from None
-        return False
+    try:
+        yield
+    except OSError as error:
+        hint = "choose a folder that exists, can be written and has room."
+        raise OutputError(f"rows set aside can't be written to {path}: {error.strerror}.", hint=hint) from None
