@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ecograph.atomic import atomic_path
 from ecograph.errors import OutputError
 from ecograph.printable import printable
 from ecograph.seal import PROVENANCE, files_in, parse, read_output, seal
@@ -75,19 +76,10 @@ def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = Fal
     target = Path(os.path.realpath(path))
     if target.exists() and not overwrite:
         raise OutputError(f"{printable(target)} exists already.", hint="add --overwrite, or write elsewhere.")
-    temporary = target.with_name(_hidden_name(target))
-    try:
-        _sweep(target)
-        try:
-            with temporary.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise _cannot_write(target, error) from error
+    with atomic_path(target) as temporary, temporary.open("x", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -29,6 +29,8 @@ HEAD = 1 << 20
 _ROWS = 1000
 _LONGEST = 100_000  # below the csv module's own limit for a field
 _DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+_QUOTED_WITHIN = 1 << 16
+_IN_SINGLE_QUOTES = re.compile(rb"(?m)(?:^|[,;|\t])'[^'\r\n]*'(?=[,;|\t\r\n])")  # a whole cell: no apostrophe is
 _NUMBER = re.compile(r"[-+(]?\W{0,2}\d[\d.,' \u00a0]*([eE][-+]?\d+)?[)%]?")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?")
 _WORD = re.compile(r"[\w-]*")
@@ -105,15 +107,11 @@ def stored_head(path: Path, *, packed: bool) -> bytes:
 
 def _trials(stream: TextStream) -> list[_Trial]:
     """Every delimiter with every quote; of equals the first wins, so the usual quote comes first."""
-    usual = [_try(stream, delimiter, '"') for delimiter in _DELIMITERS]
-    none = [_try(stream, delimiter, None) for delimiter in _DELIMITERS]
-    return usual + none + [_try(stream, trial.delimiter, "'") for trial in none if _in_single_quotes(trial.rows)]
-
-
-def _in_single_quotes(rows: list[list[str]]) -> bool:
-    """Whether at least a twentieth of the cells are (one apostrophe in a name is not)."""
-    cells = [cell for row in rows for cell in row]
-    return 0 < len(cells) <= 20 * sum(len(c) > 1 and c[0] == c[-1] == "'" for c in cells)
+    head = stream.read(_QUOTED_WITHIN)
+    stream.unread(head)
+    single = "'" if 10 * len(_IN_SINGLE_QUOTES.findall(head)) > head.count(b"\n") else None
+    quotes = ['"', None, single] if single else ['"', None]
+    return [_try(stream, delimiter, quote) for quote in quotes for delimiter in _DELIMITERS]
 
 
 def _try(stream: TextStream, delimiter: str, quote: str | None) -> _Trial:

@@ -16,8 +16,8 @@ from ecograph.printable import printable
 __all__ = ["Draft", "write_draft"]
 
 _SHOWN = 60
-_UNITS = {"Rp": "IDR", "Rp.": "IDR", "$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "R$": "BRL",
-          "RM": "MYR", "S$": "SGD"}  # fmt: skip
+_UNITS = {"Rp": "IDR", "Rp.": "IDR", "$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR",
+          "R$": "BRL", "RM": "MYR", "S$": "SGD"}  # fmt: skip
 _CHOOSE = "CHOOSE"
 
 
@@ -86,9 +86,9 @@ def _time(draft: Draft, choices: list[str]) -> list[str]:
     lines = ["# When it happened; other columns of times: " + ", ".join(others)] if others else ["# When it happened."]
     if look.time.missing:
         reason = f"These times leave out {look.time.missing}; to use them, put it into prefix and take the # away."
-        wraps = [f"# not_before = {_quoted(draft.times[1].name)}  # for days that wrap past the end of the month"]
-        return [*lines, f"# {reason}", *(f"# {line}" for line in ["[time]", *_time_lines(look.time.choices[0])]),
-                *(wraps if others else [])]  # fmt: skip
+        wraps = "# not_before = COLUMN  # one that comes earlier in a row, where days wrap past the end of the month"
+        said = [f"# {line}" for line in ["[time]", *_time_lines(look.time.choices[0])]]
+        return [*lines, f"# {reason}", *said, *([wraps] if others else [])]
     lines += ["[time]", *_time_lines(look.time.choices[0])[:1]]
     if len(look.time.choices) > 1:
         sample = look.evidence.samples[0]

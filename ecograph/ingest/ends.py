@@ -36,14 +36,15 @@ def find_ends(looks: list[Look]) -> list[Ends]:
     ------
     MappingError : no column could hold ids.
     """
-    usable = [look for look in looks if look.distinct and look.time is None and not _fractional(look)]
+    usable = [look for look in looks if not look.mostly_blank and look.time is None and not _fractional(look)]
     by_name = {look.name: found for look in usable if (found := part_of(look.name))}
-    providers = _named(usable, by_name, "provider")
-    receivers = _named(usable, by_name, "receiver")
-    named = [*providers, *receivers]
-    spare = _spare(usable, {look.name for look, _ in named}, max((look.distinct for look, _ in named), default=0))
-    if not named:
+    if {part for part, role, _ in by_name.values() if role is None} != {"provider", "receiver"}:
+        by_name = {name: found for name, found in by_name.items() if found[1]}  # a lone "source" may be a citation
+    providers, receivers = _named(usable, by_name, "provider"), _named(usable, by_name, "receiver")
+    spare = _spare(usable, {look.name for look, _ in [*providers, *receivers]})
+    if not providers and not receivers:
         return [_by_cardinality(spare, usable)]
+    spare = [look for look in spare if speaks_of_id(look.name)]
     if not providers:
         return [Ends(_spare_end(spare), receivers[0][1])]
     receiver = receivers[0][1] if receivers else _spare_end(spare)
@@ -57,28 +58,19 @@ def _named(usable: list[Look], by_name: dict[str, tuple[Part, str | None, int]],
         found = by_name.get(look.name)
         if found and found[0] == part and (found[1] not in best or found[2] < best[found[1]][0]):
             best[found[1]] = found[2], look
-    roles = [role for role in best if role is not None] or list(best)
-    return [(look, End(look.name, role, f"by its name a {part}; {look.distinct:,} different")) for role in roles
-            for _, look in [best[role]]]  # fmt: skip
+    roles: list[str | None] = [role for role in best if role is not None]
+    chosen = [(best[role][1], role) for role in roles or best]
+    return [(look, End(look.name, role, f"by its name a {part}; {look.distinct:,} different")) for look, role in chosen]
 
 
 def _fractional(look: Look) -> bool:
     return look.number is not None and (look.number.decimal_places or len(look.number.choices) > 1)
 
 
-def _spare(usable: list[Look], taken: set[str], most: int) -> list[Look]:
+def _spare(usable: list[Look], taken: set[str]) -> list[Look]:
     """Other columns that could hold ids, the likeliest first."""
-    able = [
-        look
-        for look in usable
-        if look.name not in taken
-        and not look.unique
-        and look.distinct > 1
-        and (
-            speaks_of_id(look.name)
-            or (look.number is None and 2 * look.distinct >= most and look.blank < look.cells.len())
-        )
-    ]
+    able = [look for look in usable if look.name not in taken and not look.unique and look.distinct > 1]
+    able = [look for look in able if look.number is None or speaks_of_id(look.name)]
     return sorted(able, key=lambda look: (not speaks_of_id(look.name), -look.distinct))
 
 

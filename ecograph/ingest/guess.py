@@ -116,8 +116,11 @@ def _sample(source: Source, dialect: Dialect) -> pl.DataFrame:
 
 
 def _amounts(looks: list[Look]) -> list[Look]:
-    """Columns of amounts, the likeliest first: by name, or the only one with decimal places."""
-    numbers = [look for look in looks if look.number and not speaks_of_id(look.name)]
+    """Columns of amounts, the likeliest first: by name, or the only one with decimal places.
+
+    One that is mostly blank would have most rows set aside.
+    """
+    numbers = [look for look in looks if look.number and not look.mostly_blank and not speaks_of_id(look.name)]
     named = {look.name: rank for look in numbers if (rank := amount_rank(look.name)) is not None}
     if named:
         return sorted((look for look in numbers if look.name in named), key=lambda look: named[look.name])

@@ -13,6 +13,8 @@ from ecograph.ingest.names import speaks_of_time
 
 __all__ = ["Look", "look_at"]
 
+_EPOCHS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds"}
+
 
 @dataclass(frozen=True)
 class Look:
@@ -33,8 +35,13 @@ class Look:
 
     @property
     def unique(self) -> bool:
-        """No cell comes twice, as in a column that numbers the rows."""
-        return self.distinct == self.cells.len() > 20
+        """Hardly a cell comes twice, as in a column that numbers the rows."""
+        return self.cells.len() > 20 and self.distinct > 0.95 * self.cells.len()
+
+    @property
+    def mostly_blank(self) -> bool:
+        """More cells are blank than not."""
+        return self.blank > self.cells.len()
 
     @property
     def evidence(self) -> Evidence:
@@ -74,6 +81,7 @@ def _reading(look: TimeLook) -> str:
     if look.missing:
         return f"as times that leave out {look.missing}"
     ways = {
-        f"as {c.format}" if c.format else f"as {c.epoch} since 1970" if c.epoch else "as ISO 8601" for c in look.choices
+        f"as {c.format}" if c.format else f"as {_EPOCHS[c.epoch]} since 1970" if c.epoch else "as ISO 8601"
+        for c in look.choices
     }
     return " or ".join(sorted(ways))

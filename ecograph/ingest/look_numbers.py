@@ -16,9 +16,10 @@ __all__ = ["NumberLook", "look_at_numbers"]
 
 PLAIN = Mapping((TieRule(Endpoint("provider"), Endpoint("receiver")),))
 _ENOUGH = 0.9
-_CURRENCIES = set(
-    ["Rp", "Rp.", "rp", "Rs", "Rs.", "RM", "R$", "S$", "A$", "C$", "US$", "HK$", "NT$", "kr", "kr.", "zł", "Kč", "Ft", "lei", "CHF", "Fr.", "AUD", "BRL", "CAD", "CNY", "DKK", "EUR", "GBP", "HKD", "IDR", "INR", "JPY", "KES", "KRW", "MXN", "MYR", "NGN", "NOK", "NZD", "PHP", "PLN", "RUB", "SEK", "SGD", "THB", "TRY", "TWD", "USD", "VND", "ZAR"]
-)
+_CURRENCIES = """
+Rp Rp. rp Rs Rs. RM R$ S$ A$ C$ US$ HK$ NT$ kr kr. zł Kč Ft lei CHF Fr. AUD BRL CAD CNY DKK EUR GBP HKD IDR
+INR JPY KES KRW MXN MYR NGN NOK NZD PHP PLN RUB SEK SGD THB TRY TWD USD VND ZAR
+"""
 _PREFIX = r"^[-+(]?\s*([^\d\s.,+()-]+\.?)\s*[-+]?\d"
 _SUFFIX = r"\d\s*([^\d\s.,+()-]+\.?)\)?$"
 _GROUPED = {mark: rf"^[1-9]\d{{0,2}}(\{mark}\d{{3}})+$" for mark in ".,"}  # 0.125 has no thousands
@@ -77,7 +78,7 @@ def look_at_numbers(cells: pl.Series) -> NumberLook | None:
     if 2 * spaced > cells.len():
         readings = [(decimal, " ") for decimal, _ in readings if decimal] or [(None, " ")]
     choices = tuple(Amount(cells.name, decimal=d, thousands=t, currency=currency) for d, t in readings)
-    matched = min(_matched(cells, amount) for amount in choices)
+    matched = max(_matched(cells, amount) for amount in choices)
     if matched < _ENOUGH * cells.len():
         return None
     places = len(choices) == 1 and marks.pointed + marks.commaed > marks.point_groups + marks.comma_groups
@@ -90,7 +91,7 @@ def _currency(cells: pl.Series) -> str | None:
         found = cells.str.extract(pattern).drop_nulls()
         if 2 * found.len() > cells.len():
             text = str(found.mode().sort()[0])
-            if text in _CURRENCIES or (len(text) == 1 and unicodedata.category(text) == "Sc"):
+            if text in _CURRENCIES.split() or (len(text) == 1 and unicodedata.category(text) == "Sc"):
                 return text
     return None
 

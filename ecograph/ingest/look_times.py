@@ -17,7 +17,7 @@ from ecograph.ties import NO_TIME
 __all__ = ["TimeLook", "look_at_times"]
 
 _ENOUGH = 0.9
-_TRY = 200
+_TRY = 50
 _DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y", "%m.%d.%Y",
          "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d-%b-%Y",
          "%d-%b-%y", "%Y%m%d")  # fmt: skip

@@ -10,29 +10,35 @@ __all__ = ["CARRIERS", "Part", "amount_rank", "part_of", "speaks_of_id", "speaks
 Part = Literal["provider", "receiver"]
 CARRIERS = ("driver", "courier", "pengemudi")  # beside a seller in one row, they give the ride and not the goods
 
+
+def _listed(words: str) -> tuple[str, ...]:
+    return tuple(words.split())
+
+
 # Roles by part, in English and Indonesian. Words without a role of their own (source, to, ...) come last.
-_PROVIDERS = ["driver", "courier", "seller", "supplier", "vendor", "merchant", "restaurant", "shop", "store", "outlet", "donor", "donator", "donatur", "sponsor", "advertiser", "campaigner", "creator", "developer", "author", "publisher", "producer", "manufacturer", "farmer", "host", "landlord", "lender", "operator", "partner", "mitra", "api", "pengemudi", "penjual", "pemasok", "toko", "pengirim"]
-_RECEIVERS = ["customer", "consumer", "buyer", "client", "passenger", "rider", "user", "campaign", "beneficiary", "borrower", "guest", "tenant", "shopper", "patient", "member", "payee", "mashup", "app", "pembeli", "pelanggan", "penerima"]
+_PROVIDERS = _listed("""
+driver courier seller supplier vendor merchant restaurant shop store outlet donor donator donatur sponsor
+advertiser campaigner creator developer author publisher producer manufacturer farmer host landlord lender
+operator partner mitra api pengemudi penjual pemasok toko pengirim
+""")
+_RECEIVERS = _listed("""
+customer consumer buyer client passenger rider user campaign beneficiary borrower guest tenant shopper
+patient member payee mashup app pembeli pelanggan penerima
+""")
 _PLAIN: dict[str, Part] = {"provider": "provider", "source": "provider", "from": "provider", "sender": "provider",
                            "receiver": "receiver", "recipient": "receiver", "target": "receiver", "to": "receiver",
                            "destination": "receiver", "dest": "receiver"}  # fmt: skip
 _OF_AN_ID = ("id", "uuid", "key", "code", "number", "no", "", "handle", "url", "email", "hash", "name", "nama")
-_AMOUNTS = ["amount", "total", "value", "price", "fare", "revenue", "sales", "gmv", "spend", "paid", "donation", "gift", "weight", "quantity", "qty", "units", "nominal", "harga", "jumlah", "biaya", "tarif"]
-_SIDE_AMOUNTS = {
-    "discount",
-    "tip",
-    "refund",
-    "refunded",
-    "fee",
-    "tax",
-    "freight",
-    "target",
-    "percentage",
-    "pct",
-    "share",
-}
-_TIMES = ["time", "timestamp", "datetime", "date", "when", "created", "created_at", "at", "ts", "day", "placed", "ordered", "order", "announced", "started", "start", "posted", "tanggal", "waktu", "tgl"]
-_LATER = {"updated", "update", "modified", "end", "ended", "delivered", "closed", "birth", "expires", "until"}
+_AMOUNTS = _listed("""
+amount total value price fare revenue sales gmv spend paid donation gift weight quantity qty units nominal
+harga jumlah biaya tarif
+""")
+_SIDE_AMOUNTS = _listed("discount tip refund refunded fee tax freight target percentage pct share")
+_TIMES = _listed("""
+time timestamp datetime date when created created_at at ts day placed ordered order announced started start
+posted tanggal waktu tgl
+""")
+_LATER = _listed("updated update modified end ended delivered closed birth expires until")
 
 
 def _words(name: str) -> list[str]:
@@ -52,8 +58,8 @@ def part_of(name: str) -> tuple[Part, str | None, int] | None:
     words = _words(name)
     for part, roles in (("provider", _PROVIDERS), ("receiver", _RECEIVERS)):
         for role in roles:
-            if role in words or f"{role}s" in words:
-                rest = [w for w in words if w not in (role, f"{role}s")]
+            if role in words:
+                rest = [w for w in words if w != role]
                 return _ranked(part, role, rest)  # type: ignore[arg-type]  # the two parts above
     for word, plain in _PLAIN.items():
         if word in words:
@@ -67,9 +73,9 @@ def _ranked(part: Part, role: str | None, rest: list[str]) -> tuple[Part, str | 
 
 
 def speaks_of_id(name: str) -> bool:
-    """Whether a name ends like one of a column of ids."""
+    """Whether a name says that a column holds ids or codes, however numeric they look."""
     words = _words(name)
-    return bool(words) and words[-1] in ("id", "uuid", "key", "code", "no", "number", "hash")
+    return any(w in ("id", "uuid", "key", "code", "hash") for w in words) or words[-1:] in (["no"], ["number"])
 
 
 def speaks_of_time(name: str) -> bool:
