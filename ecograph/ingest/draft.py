@@ -157,8 +157,12 @@ def _inline(amount: Amount) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A TOML string on one line."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A TOML string on one line; what can't be seen (U+202E turns a line round) is escaped."""
+    return "".join(c if c.isprintable() else _escape(ord(c)) for c in json.dumps(text, ensure_ascii=False))
+
+
+def _escape(point: int) -> str:
+    return f"\\u{point:04x}" if point < 1 << 16 else f"\\U{point:08x}"
 
 
 def _bare(name: str) -> str:
