@@ -8,6 +8,8 @@ the start of its record, to the next call.
 
 from __future__ import annotations
 
+from typing import Any
+
 from numba import types
 
 from ecograph.cpu._jit import U1, I8w, U1w, b1, i8, jit
@@ -20,7 +22,7 @@ _LF, _CR = 10, 13
 
 
 @jit(types.UniTuple(i8, 2), U1, i8, b1)
-def _line_end(buf, i, final):
+def _line_end(buf: Any, i: Any, final: Any) -> Any:
     """(bytes of the line end at i, whether that is sure); (0, True) where there is none."""
     if buf[i] == _LF:
         return 1, True
@@ -32,7 +34,7 @@ def _line_end(buf, i, final):
 
 
 @jit(types.UniTuple(i8, 5), U1, i8, b1, i8, i8, i8)
-def _quoted(buf, first, final, quote, max_lines, max_cell):
+def _quoted(buf: Any, first: Any, final: Any, quote: Any, max_lines: Any, max_cell: Any) -> Any:
     """Read on from ``first``, the byte after an opening quote.
 
     -> (what happened, byte after the closing quote or where it gave up, line ends inside,
@@ -51,7 +53,7 @@ def _quoted(buf, first, final, quote, max_lines, max_cell):
             if i + 1 >= n or buf[i + 1] != quote:
                 return _END, i + 1, lines, stop, following
             i += 2
-        elif c == _LF or c == _CR:
+        elif c in (_LF, _CR):
             size, sure = _line_end(buf, i, final)
             if not sure:
                 return _MORE, i, lines, stop, following
@@ -66,7 +68,10 @@ def _quoted(buf, first, final, quote, max_lines, max_cell):
 
 
 @jit(i8, U1, b1, i8, i8, i8, i8, i8, i8, I8w, I8w, I8w, I8w, I8w, U1w)
-def frame(buf, final, delim, quote, width, max_lines, max_cell, max_record, state, start, stop, line, fields, why):
+def frame(
+    buf: Any, final: Any, delim: Any, quote: Any, width: Any, max_lines: Any, max_cell: Any, max_record: Any,
+    state: Any, start: Any, stop: Any, line: Any, fields: Any, why: Any,
+) -> Any:  # fmt: skip
     """Frame ``buf`` into records until it, or the room in the outputs, is used up; -> records found.
 
     Parameters
@@ -148,7 +153,7 @@ def frame(buf, final, delim, quote, width, max_lines, max_cell, max_record, stat
         else:
             i += size
             number += lines + 1
-            if end == s:
+            if end == s and width != 1:  # one empty cell is a whole row of a table of one column
                 reason = BLANK
             elif reason == OK and width >= 0 and nf != width:
                 reason = TOO_FEW if nf < width else TOO_MANY
