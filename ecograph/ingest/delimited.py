@@ -76,9 +76,7 @@ class Delimited:
             raise SourceError(f"{name}: the header isn't valid {self._stream.encoding.upper()}.", hint=hint)
         names = tuple(str(cell[0]) or f"column_{i}" for i, (cell, _) in enumerate(series, start=1))
         if twice := [f"{name[:40]!r}" for name, n in Counter(names).items() if n > 1]:
-            hint = (
-                "edit the header line, or read with header=False and columns=[...] (the header is then a row too)."
-            )
+            hint = "edit the header line, or read with header=False and columns=[...] (the header is then a row too)."
             raise SourceError(f"{name}: more than one column is called {', '.join(twice[:5])}.", hint=hint)
         return names
 
