@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from ecograph import __version__
 from ecograph.figures.style import COLUMN_WIDTH, Mark, marks, page, write
 from ecograph.printable import printable
 
@@ -22,6 +23,7 @@ _AXIS = {
     "direct": "direct: share of the conductor's inputs",
     "rooted": "rooted: personalised PageRank from the conductor",
     "reach": "reach: share of inputs lost if it closes",
+    "first_round": "first-round reach: share of inputs lost if it closes",
 }
 _NO_ROLE = "(no role)"
 
@@ -32,12 +34,12 @@ def table(ledger: Ledger) -> pl.DataFrame:
     ``direct`` is null where that lens wasn't asked for or is itself the ranking lens.
     """
     shown = ledger.table
-    beside = pl.col("direct") if "direct" in shown.columns and ledger.column != "direct" else pl.lit(None, pl.Float64)
+    beside = pl.col("direct") if "direct" in shown.columns and ledger.by != "direct" else pl.lit(None, pl.Float64)
     return shown.select(
         "rank",
         pl.Series("label", [printable(name, width=34) for name in shown["id"]], pl.String),
         pl.col("role").fill_null(_NO_ROLE),
-        pl.col(ledger.column).alias("value"),
+        pl.col(ledger.by).alias("value"),
         beside.alias("direct"),
     )
 
@@ -58,9 +60,15 @@ def draw(ledger: Ledger, stem: str | Path | None = None) -> Figure:
             axes.plot(rows["direct"], range(rows.height), "|", color="0.25", ms=8, mew=1.2, zorder=2, label="direct")
         _dress(axes, rows, _AXIS.get(ledger.by, ledger.by))
     if stem is not None:
-        title = f"External resources that {printable(ledger.conductor)} relies on, by {ledger.by}"
-        write(figure, Path(stem), title=title, description=ledger.caption)
+        write(figure, Path(stem), title=ledger.title, description=_description(ledger))
     return figure
+
+
+def _description(ledger: Ledger) -> str:
+    """What the file says of itself: the certificate, the version, and the hashes of what was read."""
+    ingest = ledger.provenance.get("ecosystem", {}).get("ingest", {})
+    hashes = [f"sha256 {source['sha256']}" for source in ingest.get("sources", ()) if source.get("sha256")]
+    return "; ".join([ledger.certificate.sentence, f"ecograph {__version__}", *hashes])
 
 
 def _draw_role(axes: Axes, part: pl.DataFrame, role: str, mark: Mark) -> None:
