@@ -36,9 +36,9 @@ def from_ties(
 
     ``periods`` are the sorted starts to code by, where the ties use no others; ``rest`` goes to ``Ecosystem``.
     """
-    table = check_ties(read_table(ties, "ties"))
     given = pl.DataFrame({"id": []}) if participants is None else read_table(participants, "participants")
     people = check_participants(given)
+    table = check_ties(read_table(ties, "ties"))
     found = pl.concat([people["id"], table["provider"], table["receiver"]]).unique()
     people = people.join(found.to_frame("id"), on="id", how="full", coalesce=True)
     names = (

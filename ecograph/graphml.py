@@ -63,6 +63,7 @@ def from_graphml(path: str | os.PathLike[str], **maps: Any) -> Ecosystem:
     if not Path(path).is_file():
         raise SourceError(f"No file {plain(path)}.", hint="check the path")
     try:
+        _check_end(Path(path))
         g = gt.load_graph(str(path), fmt="graphml")
     except (OSError, ValueError, RuntimeError) as error:
         raise SourceError(
@@ -74,6 +75,14 @@ def from_graphml(path: str | os.PathLike[str], **maps: Any) -> Ecosystem:
             if prop.value_type() == "string":
                 g.vp[name] = g.new_vertex_property("string", vals=[unescape_xml(prop[v]) for v in g.vertices()])
     return from_graph_tool(g, **maps)
+
+
+def _check_end(path: Path) -> None:
+    """Is the last element closed? graph-tool 2.45 reads a file that was cut off without a word."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 200))
+        if not file.read().rstrip().endswith(b"graphml>"):
+            raise ValueError("it doesn't end with </graphml>, so it may be cut off")
 
 
 def escape_xml(text: str) -> str:

@@ -136,7 +136,8 @@ def from_graph_tool(g: Any, *, relations: Any = None, **maps: Any) -> Ecosystem:
     Examples
     --------
     >>> import graph_tool as gt
-    >>> g = gt.Graph([(0, 1), (0, 1), (2, 1)])
+    >>> g = gt.Graph(directed=True)
+    >>> g.add_edge_list([(0, 1), (0, 1), (2, 1)])
     >>> eco = Ecosystem.from_graph_tool(g, id=None, weight=None)
     >>> sorted(eco.tie_table().select("provider", "receiver", "weight").rows())
     [('0', '1', 2.0), ('2', '1', 1.0)]

@@ -54,7 +54,7 @@ def label_from_text(text: Any) -> dict[str, Any]:
         return {}
     try:
         found: dict[str, Any] = json.loads(text)
-        unlabel(found)
+        unlabel({**found})
     except (TypeError, ValueError, KeyError):
         raise GraphFormatError(
             f"The graph property '{KEY}' isn't the label that ecograph wrote.",

@@ -55,11 +55,13 @@ def tie_tables(
     self_ties: bool = True,
     non_positive: bool = True,
     plain_ids: bool = False,
+    dated: bool = False,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Ties and participants (some isolated, some in the ties only) as ``Ecosystem.from_ties`` takes them.
 
     Rows repeat (provider, receiver, relation, period); relation, period, weight_sq, count, first and
-    last are there or not. ``plain_ids`` names participants p0, p1, ... for tests about numbers.
+    last are there or not. ``plain_ids`` names participants p0, p1, ... for tests about numbers; ``dated``
+    always gives a period (which may be null).
     """
     n = draw(st.integers(1, max_participants))
     names = [f"p{i}" for i in range(n)] if plain_ids else draw(st.lists(ids(), min_size=n, max_size=n, unique=True))
@@ -78,7 +80,7 @@ def tie_tables(
     if relations > 1 and draw(st.booleans()):
         kinds = ["order", "payout <i>", "fuel, \n&", "waktu"][:relations]
         table["relation"] = pl.Series(column(st.sampled_from(kinds)), dtype=pl.String)
-    if periods > 1 and draw(st.booleans()):
+    if dated or (periods > 1 and draw(st.booleans())):
         starts = [None, *(k * MONTH for k in range(periods))]
         table["period"] = pl.Series(column(st.sampled_from(starts)), dtype=moment)
     if draw(st.booleans()):

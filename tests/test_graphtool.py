@@ -155,8 +155,14 @@ def test_reversed_views(eco: Ecosystem) -> None:
         assert got.tie_table().equals(Ecosystem.from_ties(table, eco.participants, relations=eco.relations).tie_table())
 
 
+def graph_of(edges: list[tuple[int, int]], *, directed: bool = True) -> Any:
+    g = gt.Graph(directed=directed)
+    g.add_edge_list(edges)
+    return g
+
+
 def test_a_reversed_and_filtered_view_with_gaps() -> None:
-    g = gt.Graph([(0, 1), (0, 2), (1, 2), (2, 0)])
+    g = graph_of([(0, 1), (0, 2), (1, 2), (2, 0)])
     g.ep.weight = g.new_edge_property("double", vals=[1.0, 2.0, 3.0, 4.0])
     g.ep.relation = g.new_edge_property("string", vals=["w", "x", "y", "z"])
     g.remove_edge(g.edge(0, 1))
@@ -171,7 +177,7 @@ def test_a_reversed_and_filtered_view_with_gaps() -> None:
 
 
 def test_a_graph_from_elsewhere_merges_parallel_edges_of_one_relation() -> None:
-    g = gt.Graph([(0, 1), (0, 1), (0, 1), (2, 1)])
+    g = graph_of([(0, 1), (0, 1), (0, 1), (2, 1)])
     g.vp.name = g.new_vertex_property("string", vals=["ann", "o", "ben"])
     g.vp.label = g.new_vertex_property("int", vals=[7, 8, 9])
     g.vp.kind = g.new_vertex_property("object", vals=["driver", None, "driver"])
@@ -189,7 +195,7 @@ def test_a_graph_from_elsewhere_merges_parallel_edges_of_one_relation() -> None:
 
 def _with(**more: Any) -> Any:
     """Two vertices, one edge, and the maps that are always needed."""
-    g = gt.Graph([(0, 1)], directed=more.pop("directed", True))
+    g = graph_of([(0, 1)], directed=more.pop("directed", True))
     g.vp.id = g.new_vertex_property(more.pop("id_type", "string"), vals=more.pop("id", ["a", "o"]))
     g.ep.weight = g.new_edge_property("double", vals=[more.pop("weight", 1.0)])
     for name, (kind, value) in more.items():
@@ -201,8 +207,8 @@ def _with(**more: Any) -> Any:
     ("graph", "maps", "says"),
     [
         (lambda: _with(directed=False), {}, "undirected.*\n.*set_directed"),
-        (lambda: gt.Graph([(0, 1)]), {}, "no internal map 'id' for id.\n.*id=None takes vertex numbers"),
-        (lambda: gt.Graph([(0, 1)]), {"id": None}, "no internal map 'weight' for weight.\n.*weight=None counts"),
+        (lambda: graph_of([(0, 1)]), {}, "no internal map 'id' for id.\n.*id=None takes vertex numbers"),
+        (lambda: graph_of([(0, 1)]), {"id": None}, "no internal map 'weight' for weight.\n.*weight=None counts"),
         (lambda: _with(wieght=("double", 1.0)), {"weight": "wieht"}, "'wieht' for weight.\n.*nearest maps: 'wieght'"),
         (lambda: _with(), {"role": "kind"}, "no internal map 'kind' for role"),
         (lambda: _with(), {"wieght": "weight"}, "no column 'wieght'.\n.*nearest columns: 'weight"),

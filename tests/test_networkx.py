@@ -88,7 +88,7 @@ def test_graphs_that_do_not_fit_are_refused(graph: Any, names: dict[str, Any], s
 
 def test_an_edge_without_its_weight_is_refused() -> None:
     graph = nx.DiGraph([("a", "o", {"weight": 1}), ("b", "o", {})])
-    with pytest.raises(TieTableError, match="'weight'.*null.* in 1 of 2 rows"):
+    with pytest.raises(TieTableError, match=r"'weight'.*null.* in 1 of 2 rows"):
         Ecosystem.from_networkx(graph)
 
 
