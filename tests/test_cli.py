@@ -371,6 +371,14 @@ def test_whatever_is_raised_ends_in_a_line_and_a_code(
     assert "Traceback" in err
 
 
+def test_ctrl_c_before_the_command_begins_ends_well_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(**_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ecograph.cli.commands.app", stopped)
+    assert run("version") == Ran(130, "", "Stopped.\n")
+
+
 def test_help_and_no_command_show_the_commands(run: Run) -> None:
     for arguments in (["--help"], []):
         out, err = run(*arguments)[1:]
