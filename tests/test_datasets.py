@@ -38,7 +38,8 @@ def test_every_entry_says_whom_to_thank_and_how_to_get_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMITTED)
 def test_committed_sets_say_where_they_come_from(name: str) -> None:
-    assert "LICENCE" in (datasets.folder(name) / "SOURCE.txt").read_text(encoding="utf-8") or name == "case_facts"
+    assert "Compiled from published" in datasets.info(name).origin
+    assert "ompiled from published" in (datasets.folder(name) / "SOURCE.txt").read_text(encoding="utf-8")
     assert {path.name for path in datasets.folder(name).iterdir()} == {
         "SOURCE.txt", *(file.name for file in datasets.info(name).files)}  # fmt: skip
 
@@ -69,7 +70,7 @@ def test_an_absent_file_is_named(elsewhere: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [b"\n", None], ids=["longer", "same size"])
-def test_an_altered_file_is_refused_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: bytes | None) -> None:
+def test_an_altered_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: bytes | None) -> None:
     facts = datasets.path("case_facts")
     shutil.copytree(registry._files(), tmp_path / "files")
     monkeypatch.setattr(registry, "_files", lambda: tmp_path / "files")
@@ -89,7 +90,7 @@ def test_a_wheel_carries_the_files_inside_the_package(tmp_path: Path, monkeypatc
     assert registry._files() == package / "files"
 
 
-def test_without_the_variable_the_data_lie_beside_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_default_the_data_lie_beside_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ECOGRAPH_DATA", raising=False)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")

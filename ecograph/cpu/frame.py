@@ -1,7 +1,8 @@
 """Where does each record of a delimited text begin and end, and is it whole?
 
-The grammar (docs/data.md, "Files and framing"): LF, CRLF and a lone CR each end a line; a cell is
-quoted when its first byte is the quote; inside it two quotes are one, and line ends are text. The
+The grammar (docs/data.md, "Files and framing"): LF and CRLF end a line, a lone CR does so only
+where ``lone`` says it (else, outside quotes, it makes the record bad); a cell is quoted when its first
+byte is the quote; inside it two quotes are one, and line ends are text. The
 result doesn't depend on where blocks end: whatever needs a byte that isn't there yet is left, from
 the start of its record, to the next call.
 """
@@ -14,27 +15,27 @@ from numba import types
 
 from ecograph.cpu._jit import U1, I8w, U1w, b1, i8, jit
 
-__all__ = ["BLANK", "LONG", "OK", "OPEN", "STRAY", "TOO_FEW", "TOO_MANY", "frame"]
+__all__ = ["BLANK", "LONE_CR", "LONG", "OK", "OPEN", "STRAY", "TOO_FEW", "TOO_MANY", "frame"]
 
-OK, TOO_FEW, TOO_MANY, STRAY, OPEN, BLANK, LONG = range(7)
+OK, TOO_FEW, TOO_MANY, STRAY, OPEN, BLANK, LONG, LONE_CR = range(8)
 _MORE, _END, _GIVE_UP = range(3)
 _LF, _CR = 10, 13
 
 
-@jit(types.UniTuple(i8, 2), U1, i8, b1)
-def _line_end(buf: Any, i: Any, final: Any) -> Any:
+@jit(types.UniTuple(i8, 2), U1, i8, b1, b1)
+def _line_end(buf: Any, i: Any, final: Any, lone: Any) -> Any:
     """(bytes of the line end at i, whether that is sure); (0, True) where there is none."""
     if buf[i] == _LF:
         return 1, True
     if buf[i] != _CR:
         return 0, True
     if i + 1 < buf.size:
-        return (2 if buf[i + 1] == _LF else 1), True
+        return (2 if buf[i + 1] == _LF else 1 if lone else 0), True
     return 1, final
 
 
-@jit(types.UniTuple(i8, 5), U1, i8, b1, i8, i8, i8)
-def _quoted(buf: Any, first: Any, final: Any, quote: Any, max_lines: Any, max_cell: Any) -> Any:
+@jit(types.UniTuple(i8, 5), U1, i8, b1, b1, i8, i8, i8)
+def _quoted(buf: Any, first: Any, final: Any, lone: Any, quote: Any, max_lines: Any, max_cell: Any) -> Any:
     """Read on from ``first``, the byte after an opening quote.
 
     -> (what happened, byte after the closing quote or where it gave up, line ends inside,
@@ -54,9 +55,12 @@ def _quoted(buf: Any, first: Any, final: Any, quote: Any, max_lines: Any, max_ce
                 return _END, i + 1, lines, stop, following
             i += 2
         elif c in (_LF, _CR):
-            size, sure = _line_end(buf, i, final)
+            size, sure = _line_end(buf, i, final, lone)
             if not sure:
                 return _MORE, i, lines, stop, following
+            if not size:
+                i += 1
+                continue
             if stop < 0:
                 stop, following = i, i + size
             lines += 1
@@ -67,9 +71,9 @@ def _quoted(buf: Any, first: Any, final: Any, quote: Any, max_lines: Any, max_ce
             i += 1
 
 
-@jit(i8, U1, b1, i8, i8, i8, i8, i8, i8, I8w, I8w, I8w, I8w, I8w, U1w)
+@jit(i8, U1, b1, b1, i8, i8, i8, i8, i8, i8, I8w, I8w, I8w, I8w, I8w, U1w)
 def frame(
-    buf: Any, final: Any, delim: Any, quote: Any, width: Any, max_lines: Any, max_cell: Any, max_record: Any,
+    buf: Any, final: Any, lone: Any, delim: Any, quote: Any, width: Any, max_lines: Any, max_cell: Any, max_record: Any,
     state: Any, start: Any, stop: Any, line: Any, fields: Any, why: Any,
 ) -> Any:  # fmt: skip
     """Frame ``buf`` into records until it, or the room in the outputs, is used up; -> records found.
@@ -77,6 +81,7 @@ def frame(
     Parameters
     ----------
     final : no byte follows ``buf``.
+    lone : a CR that no LF follows ends a line; at the end of the text it always does.
     delim, quote : byte values; -1 = none.
     width : fields a record must have; -1 = any number.
     max_lines, max_cell : physical lines and bytes that a quoted cell may span.
@@ -97,12 +102,13 @@ def frame(
             while i < n and buf[i] != _LF and buf[i] != _CR:
                 i += 1
             if i < n:
-                size, sure = _line_end(buf, i, final)
+                size, sure = _line_end(buf, i, final, lone)
                 if not sure:
                     break
-                i += size
-                number += 1
-                passing = 0
+                i += max(size, 1)
+                if size:
+                    number += 1
+                    passing = 0
             continue
         if k == start.size:
             break
@@ -117,7 +123,7 @@ def frame(
             if i >= n:
                 break
             if opening and buf[i] == quote:
-                happened, i, inside, a, b = _quoted(buf, i + 1, final, quote, max_lines, max_cell)
+                happened, i, inside, a, b = _quoted(buf, i + 1, final, lone, quote, max_lines, max_cell)
                 if first_stop < 0:
                     first_stop, following = a, b
                 if happened != _END:
@@ -137,9 +143,14 @@ def frame(
                 i += 1
                 opening = True
                 continue
-            size, sure = _line_end(buf, i, final)
-            status = _END if sure else _MORE
-            break
+            size, sure = _line_end(buf, i, final, lone)
+            if size or not sure:
+                status = _END if sure else _MORE
+                break
+            if reason == OK:
+                reason = LONE_CR
+            i += 1
+            opening = False
         if status == _MORE and not final:
             i = s
             break

@@ -101,9 +101,8 @@ def generate_gojek(scale: float = SCALE, seed: int = 0, *, dirty: float = 0.0) -
 
     Examples
     --------
-    >>> world = generate_gojek(seed=1)
-    >>> world.truth.select("id", "direct", "reach", "rank_direct", "rank_reach").head(3).rows()[0][0]
-    'wholesaler-1'
+    >>> generate_gojek(seed=1).truth.select("id", "rank_reach", "rank_direct").head(2).rows()
+    [('wholesaler-1', 1, 153), ('mill-1', 2, 153)]
     """
     if not scale > 0 or not 0 <= dirty <= 1:
         raise EcographError(f"scale={scale} must be above 0 and dirty={dirty} between 0 and 1.")
@@ -141,7 +140,8 @@ def _draw(flow: Flow, uniform: Generator) -> pl.DataFrame:
 def _amounts(mean: float, step: int, u: NDArray[np.float64]) -> NDArray[np.int64]:
     """Whole multiples of ``step``, Pareto with shape 4: the inverse is (1 - u)^(-1/4), two square roots."""
     factor = 0.75 / np.sqrt(np.sqrt(1.0 - u))
-    return step * np.maximum(1, np.rint(mean * factor / step)).astype(np.int64)
+    steps: NDArray[np.int64] = np.maximum(1, np.rint(mean * factor / step)).astype(np.int64)
+    return step * steps
 
 
 def _times(day: NDArray[np.float64], hour: NDArray[np.float64], second: NDArray[np.float64]) -> pl.Series:

@@ -163,9 +163,8 @@ def _technology(found: list[Flow], revenue_share: float) -> Flow:
     """Five bills a day to the platform, for what it keeps of its turnover: gross revenue / GTV."""
     turnover = sum(flow.events * sum(flow.means.values()) for flow in found if "customer" in flow.parties)
     events = 5 * DAYS
-    return Flow(
-        "technology", {"supplier": _shares(SELL["technology"])}, {"price": revenue_share * turnover / events}, events
-    )
+    price = revenue_share * turnover / events
+    return Flow("technology", {"supplier": _shares(SELL["technology"])}, {"price": price}, events)
 
 
 def _deliveries_to_firms() -> list[Flow]:

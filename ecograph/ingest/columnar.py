@@ -60,9 +60,9 @@ class Columnar:
 
     def _batch(self, table: Any, columns: Sequence[str], first: int) -> Batch:
         series, invalid = {}, {}
+        read = _polars if isinstance(table, pl.DataFrame) else _arrow
         for name in columns:
-            column = table[name] if isinstance(table, pl.DataFrame) else table.column(name)
-            series[name], wrong = _polars(column) if isinstance(table, pl.DataFrame) else _arrow(column)
+            series[name], wrong = read(table[name])
             if wrong is not None:
                 invalid[name] = wrong
         frame = pl.DataFrame(series)
@@ -75,9 +75,18 @@ class Columnar:
 
 def _raw(table: Any, rows: NDArray[np.intp]) -> list[str]:
     def row(i: int) -> Any:
-        return table.row(i, named=True) if isinstance(table, pl.DataFrame) else table.slice(i, 1).to_pylist()[0]
+        if isinstance(table, pl.DataFrame):
+            return table.row(i, named=True)
+        return {name: _cell(table[name][i]) for name in table.schema.names}
 
     return [json.dumps(row(i), ensure_ascii=False, default=_shown)[:RAW_CHARACTERS] for i in rows.tolist()]
+
+
+def _cell(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except ValueError:  # text that isn't UTF-8, or a value that Python has no type for
+        return bytes(scalar.as_buffer()) if hasattr(scalar, "as_buffer") else str(type(scalar))
 
 
 def _shown(value: Any) -> str:

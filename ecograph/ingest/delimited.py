@@ -37,11 +37,15 @@ class Delimited:
         self._delimiter = dialect.delimiter or delimiter
         self._framer = Framer(stream, self._delimiter, dialect.quote, dialect.max_cell_lines, dialect.max_cell_bytes)
         head, first = self._head()
+        if head.text[head.stop[first] : head.start[first + 1]] != b"\r":
+            self._framer.lone_cr = False
+            head, first = self._head()
         if dialect.header:
             self.names = self._header(head, first)
             first += 1
         else:
             self.names = self._numbered(head)
+        self._check_names()
         self._check_width(head.fields[first:][~np.isin(head.why[first:], (BLANK, OPEN, LONG))][:_SAMPLE])
         self._framer.skip(head, first if dialect.header else 0)
 
@@ -74,11 +78,7 @@ class Delimited:
         if any(invalid is not None for _, invalid in series):
             hint = "say how it is written: encoding='cp1252', 'latin-1', 'gb18030', ..."
             raise SourceError(f"{name}: the header isn't valid {self._stream.encoding.upper()}.", hint=hint)
-        names = tuple(str(cell[0]) or f"column_{i}" for i, (cell, _) in enumerate(series, start=1))
-        if twice := [f"{name[:40]!r}" for name, n in Counter(names).items() if n > 1]:
-            hint = "edit the header line, or read with header=False and columns=[...] (the header is then a row too)."
-            raise SourceError(f"{name}: more than one column is called {', '.join(twice[:5])}.", hint=hint)
-        return names
+        return tuple(str(cell[0]) or f"column_{i}" for i, (cell, _) in enumerate(series, start=1))
 
     def _numbered(self, head: Records) -> tuple[str, ...]:
         if self._dialect.columns is not None:
@@ -86,6 +86,11 @@ class Delimited:
         whole = np.flatnonzero(head.why == OK)
         width = int(head.fields[whole[0] if whole.size else 0])
         return tuple(f"column_{i}" for i in range(1, width + 1))
+
+    def _check_names(self) -> None:
+        if twice := [repr(name[:40]) for name, n in Counter(self.names).items() if n > 1]:
+            hint = "edit the header line, or read with header=False and columns=[...] (the header is then a row too)."
+            raise SourceError(f"{self._stream.name}: more than one column is called {', '.join(twice[:5])}.", hint=hint)
 
     def _check_width(self, fields: NDArray[np.int64]) -> None:
         """Rows that agree among themselves, and not with the header, mean that the header is wrong."""

@@ -21,6 +21,7 @@ REASONS: dict[int, str] = {
     kernel.OPEN: "quote never closed",
     kernel.BLANK: "blank line",
     kernel.LONG: "line too long",
+    kernel.LONE_CR: "stray carriage return",
 }
 _RECORDS = 1 << 18  # records framed at a time at most: 10 MB of outputs; above _BLANKS, or nothing would move
 _BLANKS = 1 << 16  # blank lines left out at the end of a file; any above are set aside like others
@@ -80,6 +81,10 @@ class Framer:
     ----------
     delimiter, quote : one ASCII character each, or None.
     max_lines, max_cell : physical lines and bytes that a quoted cell may span.
+
+    Attributes
+    ----------
+    lone_cr : a lone CR ends a line. True until the first record has shown how its line ends.
     """
 
     def __init__(
@@ -88,6 +93,7 @@ class Framer:
         self._stream = stream
         self._marks = (-1 if delimiter is None else ord(delimiter), -1 if quote is None else ord(quote))
         self._limits = (max_lines, max_cell)
+        self.lone_cr = True
         self._state = np.array([1, 0, 0], np.int64)
         self._unit = bytes_per_unit(stream.encoding)
         self._offset = stream.mark
@@ -143,7 +149,8 @@ class Framer:
         why = np.empty(room, np.uint8)
         buffer = np.frombuffer(text, np.uint8)
         k = kernel.frame(
-            buffer, final, *self._marks, width, *self._limits, max_record, self._state, start, stop, line, fields, why
+            buffer, final, self.lone_cr, *self._marks, width, *self._limits, max_record,
+            self._state, start, stop, line, fields, why,
         )  # fmt: skip
         edges = np.append(start[:k], self._state[2])
         return Records(text, edges, stop[:k], line[:k], self._offsets(buffer, edges), fields[:k], why[:k])

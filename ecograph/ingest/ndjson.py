@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ecograph.cpu.frame import OK
+from ecograph.cpu.frame import LONE_CR, OK
 from ecograph.errors import SourceError
 from ecograph.ingest.batch import Batch, Dialect, make_batch
 from ecograph.ingest.frame import REASONS, Framer, Records
@@ -105,9 +105,10 @@ class Ndjson:
         self._stream = stream
         self._longest = dialect.max_cell_bytes * _CELLS_A_LINE
         self._framer = Framer(stream, None, None, dialect.max_cell_lines, dialect.max_cell_bytes)
+        self._framer.lone_cr = False
         head = self._framer.peek(_SAMPLE)
         keys: dict[str, None] = {}
-        for row in np.flatnonzero(head.why == OK).tolist():
+        for row in np.flatnonzero(np.isin(head.why, (OK, LONE_CR))).tolist():
             try:
                 keys |= dict.fromkeys(parse_line(head.text[head.start[row] : head.stop[row]]))
             except LineError:
@@ -131,7 +132,7 @@ class Ndjson:
         faults: list[tuple[int, LineError]] = []
         for row, why in enumerate(records.why.tolist()):
             try:
-                if why:
+                if why not in (OK, LONE_CR):  # to JSON a CR between values is a blank
                     raise LineError(REASONS[why])
                 cells.append(self._row(records.text[records.start[row] : records.stop[row]], columns))
                 rows.append(row)

@@ -135,8 +135,6 @@ def _zip(name: str, path: Path, packed: bool) -> SourceError:
             f"{name} is an Excel workbook (.xlsx).", hint="save the sheet as CSV UTF-8, and give that file."
         )
     if "content.xml" in members:
-        return SourceError(
-            f"{name} is an OpenDocument file.", hint="save the sheet as CSV (UTF-8), and give that file."
-        )
+        return SourceError(f"{name} is an OpenDocument file.", hint="save the sheet as CSV UTF-8, and give that file.")
     inside = f" of {len(members)} file(s), such as {members[0][:60]!r}" if members else ""
     return SourceError(f"{name} is a zip archive{inside}.", hint=f"unpack it: unzip '{name}', and give what is inside.")
