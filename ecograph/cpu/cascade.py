@@ -295,6 +295,69 @@ def _clear(side: Side) -> None:
     side.count[:] = 0
 
 
+@jit(types.void, F8, SIDE, SIDE, F8w)
+def _score(weight: F8Array, down: Side, up: Side, score: F8Array) -> None:
+    """Weighted sums of the losses: total, down, up."""
+    for i in down.hit[: down.count[1]]:
+        score[1] += weight[i] * (1.0 - down.h[i])
+        score[0] += weight[i] * (1.0 - min(down.h[i], up.h[i]))
+    for i in up.hit[: up.count[1]]:
+        score[2] += weight[i] * (1.0 - up.h[i])
+        if down.flag[i] != 2:
+            score[0] += weight[i] * (1.0 - up.h[i])
+
+
+@jit(types.void, NETWORK, RULE, I8, I4, F8, F8, b1, i8, F8w_2, F8w_2)
+def _run_block(
+    net: Network,
+    rule: Rule,
+    lane_ptr: I8Array,
+    row: I4Array,
+    capacity: F8Array,
+    weight: F8Array,
+    bounds: bool,
+    first: int,
+    score: F8Array,
+    run: F8Array,
+) -> None:
+    """Lanes ``first``, ... one after the other; scratch arrays are put back where a lane has touched them."""
+    n = weight.size
+    psi, kept = np.ones(n), np.empty(n)
+    high, low, offer = net.high.copy(), net.low.copy(), np.empty(net.high.size)
+    flags, lists = np.zeros((2, n), np.uint8), np.empty((4, n), np.int32)
+    down = Side(np.ones(n), np.empty(n), flags[0], lists[0], lists[1], np.zeros(2, np.int64))
+    up = Side(np.ones(n), np.empty(n), flags[1], lists[2], lists[3], np.zeros(2, np.int64))
+    for lane in range(first, min(score.shape[0], first + BLOCK)):
+        for q in range(lane_ptr[lane], lane_ptr[lane + 1]):
+            i = row[q]
+            psi[i] = down.h[i] = up.h[i] = capacity[q]
+            _hit(down, i, net.out_ptr, net.receiver)
+            _hit(up, i, net.ptr, net.provider)
+            _add(high, low, net.market[i], -net.out[i])
+        rounds, residual = 0, np.inf
+        while rounds < rule.limit and residual > rule.stop:
+            _image(net, rule, down, True, psi, high, low, offer)
+            _image(net, rule, up, False, psi, high, low, offer)
+            residual = _commit(net, rule, down, True, high, low)
+            residual = max(residual, _commit(net, rule, up, False, high, low))
+            rounds += 1
+        _score(weight, down, up, score[lane])
+        run[lane, 0], run[lane, 1] = rounds, residual
+        if bounds:
+            one = other = 0.0
+            if residual > 0.0:
+                one = _bound(net, rule, down, True, psi, high, low, offer, kept)
+                other = _bound(net, rule, up, False, psi, high, low, offer, kept)
+            run[lane, 2] = max(one, other) if one + other >= 0.0 else np.nan
+        for i in down.hit[: down.count[1]]:
+            high[net.market[i]] = net.high[net.market[i]]
+            low[net.market[i]] = net.low[net.market[i]]
+        for q in range(lane_ptr[lane], lane_ptr[lane + 1]):
+            psi[row[q]] = 1.0
+        _clear(down)
+        _clear(up)
+
+
 @jit(types.void, NETWORK, RULE, I8, I4, F8, F8, b1, F8w_2, F8w_2, parallel=True)
 def _run_lanes(
     net: Network,
@@ -307,45 +370,7 @@ def _run_lanes(
     score: F8Array,
     run: F8Array,
 ) -> None:
-    n, lanes = weight.size, score.shape[0]
+    """Blocks side by side. Nothing else is done here: what parfors remove as dead can be live in a tuple."""
+    lanes = score.shape[0]
     for block in prange((lanes + BLOCK - 1) // BLOCK):
-        psi, kept = np.ones(n), np.empty(n)
-        high, low, offer = net.high.copy(), net.low.copy(), np.empty(net.high.size)
-        flags, lists = np.zeros((2, n), np.uint8), np.empty((4, n), np.int32)
-        down = Side(np.ones(n), np.empty(n), flags[0], lists[0], lists[1], np.zeros(2, np.int64))
-        up = Side(np.ones(n), np.empty(n), flags[1], lists[2], lists[3], np.zeros(2, np.int64))
-        for lane in range(block * BLOCK, min(lanes, (block + 1) * BLOCK)):
-            for q in range(lane_ptr[lane], lane_ptr[lane + 1]):
-                i = row[q]
-                psi[i] = down.h[i] = up.h[i] = capacity[q]
-                _hit(down, i, net.out_ptr, net.receiver)
-                _hit(up, i, net.ptr, net.provider)
-                _add(high, low, net.market[i], -net.out[i])
-            rounds, residual = 0, np.inf
-            while rounds < rule.limit and residual > rule.stop:
-                _image(net, rule, down, True, psi, high, low, offer)
-                _image(net, rule, up, False, psi, high, low, offer)
-                residual = _commit(net, rule, down, True, high, low)
-                residual = max(residual, _commit(net, rule, up, False, high, low))
-                rounds += 1
-            for i in down.hit[: down.count[1]]:
-                score[lane, 1] += weight[i] * (1.0 - down.h[i])
-                score[lane, 0] += weight[i] * (1.0 - min(down.h[i], up.h[i]))
-            for i in up.hit[: up.count[1]]:
-                score[lane, 2] += weight[i] * (1.0 - up.h[i])
-                if down.flag[i] != 2:
-                    score[lane, 0] += weight[i] * (1.0 - up.h[i])
-            run[lane, 0], run[lane, 1] = rounds, residual
-            if bounds:
-                run[lane, 2] = 0.0
-                if residual > 0.0:
-                    one = _bound(net, rule, down, True, psi, high, low, offer, kept)
-                    other = _bound(net, rule, up, False, psi, high, low, offer, kept)
-                    run[lane, 2] = max(one, other) if one + other >= 0.0 else np.nan
-            for i in down.hit[: down.count[1]]:
-                high[net.market[i]] = net.high[net.market[i]]
-                low[net.market[i]] = net.low[net.market[i]]
-            for q in range(lane_ptr[lane], lane_ptr[lane + 1]):
-                psi[row[q]] = 1.0
-            _clear(down)
-            _clear(up)
+        _run_block(net, rule, lane_ptr, row, capacity, weight, bounds, block * BLOCK, score, run)

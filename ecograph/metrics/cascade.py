@@ -27,6 +27,7 @@ Closure: TypeAlias = str | Sequence[str] | Mapping[str, float] | NDArray[np.floa
 Weights: TypeAlias = Mapping[str, float] | Sequence[float] | NDArray[np.float64]
 PUBLISHED_EPS = 1e-2
 LIMIT = 100_000  # rounds
+PUBLISHED_LIMIT = 1_000  # with the floor, capacities can rise and fall for ever
 CHUNK = 512  # shocks between two ticks of progress
 
 
@@ -112,7 +113,7 @@ def esri(
     parameters = _parameters(essentiality, substitution, layer, relation_weights, normalise, tol, reference, device)
     return CascadeResult(
         pl.DataFrame({"id": eco.ids, **columns}),
-        _notes(built, shocks, reference),
+        _notes(built, shocks, reference, columns["residual"]),
         _provenance(eco, built, chosen, "ecograph.metrics.esri", parameters),
     )
 
@@ -198,7 +199,7 @@ def cascade_loss(
     names = pl.Series([_name(eco, rows, shares) for rows, shares in lost], dtype=pl.String)
     return CascadeResult(
         pl.DataFrame({"closure": names, **columns}),
-        _notes(built, shocks, reference),
+        _notes(built, shocks, reference, columns["residual"]),
         _provenance(eco, built, chosen, "ecograph.metrics.cascade_loss", parameters),
     )
 
@@ -261,7 +262,7 @@ def eps_sensitivity(
     shocks = _Shocks(np.arange(len(eco) + 1), np.arange(len(eco), dtype=np.int32), np.zeros(len(eco)))
     frames = []
     for each in eps:
-        columns = _run(built, kernels.Rule(substitution == "market", True, float(each), LIMIT), shocks, weight, None)
+        columns = _run(built, kernels.Rule(substitution == "market", True, float(each), PUBLISHED_LIMIT), shocks, weight, None)
         frame = pl.DataFrame({"id": eco.ids, **columns}).select("id", "total", "down", "up", "iterations")
         frames.append(frame.select(pl.lit(float(each)).alias("eps"), pl.all()))
     return pl.concat(frames)
@@ -275,7 +276,9 @@ def _check(substitution: str, tol: float) -> None:
 
 
 def _rule(substitution: str, reference: bool, tol: float) -> kernels.Rule:
-    return kernels.Rule(substitution == "market", bool(reference), PUBLISHED_EPS if reference else float(tol), LIMIT)
+    if reference:
+        return kernels.Rule(substitution == "market", True, PUBLISHED_EPS, PUBLISHED_LIMIT)
+    return kernels.Rule(substitution == "market", False, float(tol), LIMIT)
 
 
 def _weights(eco: Ecosystem, given: Weights | None, out: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -344,7 +347,7 @@ def _run(
                 built.network, rule, ptr, shocks.row, shocks.psi, weight, not rule.published
             )
             tick(part.stop)
-    if (run[:, 1] > rule.stop).any():
+    if not rule.published and (run[:, 1] > rule.stop).any():
         raise ConvergenceError(
             f"{(run[:, 1] > rule.stop).sum():,} of {lanes:,} cascades still changed by up to {run[:, 1].max():.1g} after "
             f"{rule.limit:,} rounds.",
@@ -377,13 +380,15 @@ def _with_interaction(
     return {name: columns[name] for name in ("total", "down", "up")} | extra | columns
 
 
-def _notes(built: Built, shocks: _Shocks, reference: bool) -> tuple[str, ...]:
+def _notes(built: Built, shocks: _Shocks, reference: bool, residual: pl.Series) -> tuple[str, ...]:
     notes = []
     if reference:
         notes.append(
             "Published rule: rounds stopped at the largest decrease <= 1e-2, which isn't converged, and a market that "
             "offers <= 1e-10 counts as one that offers 1. See eps_sensitivity()."
         )
+        if astray := int((residual > PUBLISHED_EPS).sum()):
+            notes.append(f"Warning: {astray:,} shocks never stopped; theirs is the state after {PUBLISHED_LIMIT:,} rounds.")
     inside = np.add.reduceat(np.append(built.closed[shocks.row], False), shocks.ptr[:-1]) > 0
     inside &= np.diff(shocks.ptr) > 0
     if hit := int(inside.sum()):
