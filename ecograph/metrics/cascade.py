@@ -16,7 +16,6 @@ from ecograph.cpu import cascade as kernels
 from ecograph.device import Choice, choose
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import ConvergenceError, EcographError
-from ecograph.html import quoted
 from ecograph.metrics.cascade_network import Built, Essentiality, build
 from ecograph.metrics.cascade_result import CascadeResult
 from ecograph.progress import Progress, track
@@ -243,12 +242,12 @@ def eps_sensitivity(
 
     Examples
     --------
-    Two who sell to each other and, a little, to a third, who sells 50 to the first:
+    a and b sell to each other; a sells a little to c, who closes:
 
     >>> ties = {"provider": ["a", "b", "a", "c"], "receiver": ["b", "a", "c", "a"], "weight": [99, 100, 1, 1]}
     >>> moved = eps_sensitivity(Ecosystem.from_ties(ties)).filter(id="c")
     >>> [round(up, 2) for up in moved["up"]]
-    [0.04, 1.0, 1.0, 1.0]
+    [0.02, 0.99, 0.99, 0.99]
 
     References
     ----------
