@@ -51,7 +51,7 @@ def canonical_order(ids: pl.Series) -> NDArray[np.intp]:
     --------
     >>> ids = pl.Series(["driver-1", "driver-2", "driver-3"])
     >>> ids[canonical_order(ids)].to_list()
-    ['driver-3', 'driver-2', 'driver-1']
+    ['driver-2', 'driver-3', 'driver-1']
     """
     data, offsets = text_buffers(ids)
     hashes = hash_rows(data, offsets)
@@ -101,9 +101,7 @@ def sort_ties(columns: Mapping[str, NDArray[Any]]) -> Ties:
     return Ties(**{name: _merge(name, values, starts, ends) for name, values in sorted_columns.items()})
 
 
-def _merge(
-    name: str, values: NDArray[Any], starts: NDArray[np.intp], ends: NDArray[np.int64]
-) -> NDArray[Any]:
+def _merge(name: str, values: NDArray[Any], starts: NDArray[np.intp], ends: NDArray[np.int64]) -> NDArray[Any]:
     """One value for each run ``ends[r]`` to ``ends[r + 1]``, ``starts`` being ``ends`` without its last."""
     if name in _KEYS:
         return values[starts]

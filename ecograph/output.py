@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ecograph.atomic import atomic_path
 from ecograph.errors import OutputError
 from ecograph.printable import printable
 from ecograph.seal import PROVENANCE, files_in, parse, read_output, seal
@@ -52,22 +53,21 @@ def output_folder(
     two renames, and a run killed right there has its old set put back by the next.
     """
     target = Path(os.path.realpath(path))
-    try:
+    with _saying_what_failed(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target)
         _check_replaceable(target, overwrite)
         folder, lock = _create(target)
-        try:
-            yield folder
+    try:
+        yield folder
+        with _saying_what_failed(target):
             seal(folder, provenance or {})
             with uninterrupted():
                 move_into_place(folder, target, overwrite)
-        finally:
-            with uninterrupted():  # after a swap the hidden folder holds the old set
-                shutil.rmtree(folder, ignore_errors=True)
-                os.close(lock)
-    except OSError as error:
-        raise _cannot_write(target, error) from error
+    finally:
+        with uninterrupted():  # after a swap the hidden folder holds the old set
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
 
 
 def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = False) -> None:
@@ -75,19 +75,10 @@ def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = Fal
     target = Path(os.path.realpath(path))
     if target.exists() and not overwrite:
         raise OutputError(f"{printable(target)} exists already.", hint="add --overwrite, or write elsewhere.")
-    temporary = target.with_name(_hidden_name(target))
-    try:
-        _sweep(target)
-        try:
-            with temporary.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise _cannot_write(target, error) from error
+    with atomic_path(target) as temporary, temporary.open("x", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager
@@ -185,6 +176,11 @@ def _locked(path: Path) -> bool:
     return False
 
 
-def _cannot_write(target: Path, error: OSError) -> OutputError:
-    reason = printable(error.strerror or type(error).__name__, width=100)
-    return OutputError(f"can't write {printable(target)}: {reason}.", hint="free space or name another place with -o.")
+@contextmanager
+def _saying_what_failed(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = printable(error.strerror or type(error).__name__, width=100)
+        hint = "free space or name another place."
+        raise OutputError(f"can't write {printable(target)}: {reason}.", hint=hint) from error

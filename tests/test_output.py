@@ -181,13 +181,13 @@ def test_another_run_that_finished_first_is_not_overwritten(tmp_path: Path) -> N
     assert hidden(tmp_path) == []
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
-    def fill() -> None:
-        with output_folder(tmp_path / "out"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="No space left on device"):
-        fill()
+        write_set(tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -8,6 +8,7 @@ sum (the idea of Kulisch's accumulator; cf. Neal, "Fast exact summation", arXiv:
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -15,19 +16,17 @@ from numpy.typing import NDArray
 
 from ecograph.cpu._jit import F8, I8, F8w, I8w, b1, f8, i8, jit, u8
 
-__all__ = ["MOST_PLACES", "deposit", "deposit_float", "digits_needed", "exponent_range", "multiply", "quotient",
+__all__ = ["MOST_PLACES", "TEN", "deposit", "deposit_float", "digits_needed", "exponent_range", "multiply", "quotient",
            "round_digits", "sum_runs"]  # fmt: skip
 
-MOST_PLACES = 36  # 10**36 < 2**120: the divisor of squares with 18 decimal places
-_TEN_LOW = np.array([10**k % 2**64 for k in range(MOST_PLACES + 1)], np.uint64)
-_TEN_HIGH = np.array([10**k >> 64 for k in range(MOST_PLACES + 1)], np.uint64)
-_TEN_FLOAT = np.array([10.0**k for k in range(23)])  # exact up to 10**22
+MOST_PLACES = 18  # 10**18 < 2**60: the divisor of squares with 9 decimal places
+TEN = np.array([10**k for k in range(MOST_PLACES + 1)], np.int64)
 _PIECE = np.uint64(0xFFFFFFFF)
 _LOWEST = -1074  # exponent of the smallest float64
 
 
 @jit(types.UniTuple(u8, 2), u8, u8)
-def multiply(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
+def multiply(a: np.uint64, b: np.uint64) -> Any:
     """The 128-bit product of ``a`` and ``b`` as (high, low)."""
     s, half = u8(32), _PIECE
     a1, a0, b1_, b0 = a >> s, a & half, b >> s, b & half
@@ -37,7 +36,7 @@ def multiply(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
 
 
 @jit(f8, u8, u8, i8, b1)
-def _round(high: np.uint64, low: np.uint64, exponent: int, sticky: bool) -> float:
+def _round(high: np.uint64, low: np.uint64, exponent: int, sticky: bool) -> Any:
     """(high * 2**64 + low) * 2**exponent, nearest, ties to even; ``sticky``: the true value is a little more."""
     one, half = u8(1), False
     while high != u8(0) or low >= u8(1 << 53) or exponent < _LOWEST:
@@ -50,31 +49,29 @@ def _round(high: np.uint64, low: np.uint64, exponent: int, sticky: bool) -> floa
         exponent += 1
     if half and (sticky or (low & one) != u8(0)):
         low += one
-    if exponent > 971 and (exponent > 1024 or f8(low) >= math.ldexp(1.0, 1024 - exponent)):
+    if exponent >= 971 and (exponent > 1024 or f8(low) >= math.ldexp(1.0, int(1024 - exponent))):
         return math.inf
-    return math.ldexp(f8(low), exponent)
+    return math.ldexp(f8(low), int(exponent))
 
 
 @jit(f8, u8, u8, i8)
-def quotient(high: np.uint64, low: np.uint64, places: int) -> float:
-    """(high * 2**64 + low) / 10**places, rounded once; ``places`` up to 36, the dividend below 2**127."""
-    if high == u8(0) and (low == u8(0) or (low <= u8(1 << 53) and places < _TEN_FLOAT.size)):
-        return f8(low) / _TEN_FLOAT[min(places, 22)]  # both are exact, so the division rounds once
+def quotient(high: np.uint64, low: np.uint64, places: int) -> Any:
+    """(high * 2**64 + low) / 10**places, rounded once; ``places`` up to 18, the dividend below 2**127."""
+    divisor = u8(TEN[places])
+    if high == u8(0) and low <= u8(1 << 53):
+        return f8(low) / f8(TEN[places])  # both are exact (10**18 = 5**18 * 2**18), so the division rounds once
     one, top = u8(1), u8(63)
-    d1, d0 = _TEN_HIGH[places], _TEN_LOW[places]
-    q, r1, r0, exponent = u8(0), u8(0), u8(0), 128
-    while q < u8(1 << 55):  # long division, bit by bit: the remainder stays below 10**36 < 2**120
+    q, rest, exponent = u8(0), u8(0), 128
+    while q < u8(1 << 55):  # long division, bit by bit: the rest stays below 10**18
         exponent -= 1
-        r1 = (r1 << one) | (r0 >> top)
-        r0 = (r0 << one) | (high >> top)
+        rest = (rest << one) | (high >> top)
         high = (high << one) | (low >> top)
         low = low << one
         q = q << one
-        if r1 > d1 or (r1 == d1 and r0 >= d0):
-            r1 = r1 - d1 - (one if r0 < d0 else u8(0))
-            r0 = r0 - d0
+        if rest >= divisor:
+            rest = rest - divisor
             q |= one
-    return _round(u8(0), q, exponent, (r1 | r0 | high | low) != u8(0))
+    return _round(u8(0), q, exponent, (rest | high | low) != u8(0))
 
 
 def exponent_range(values: NDArray[np.float64]) -> tuple[int, int] | None:
@@ -121,9 +118,7 @@ def deposit(
 
 
 @jit(types.void, I8w, i8, i8, i8, f8, b1)
-def deposit_float(
-    digits: NDArray[np.int64], base: int, width: int, low: int, value: float, square: bool
-) -> None:
+def deposit_float(digits: NDArray[np.int64], base: int, width: int, low: int, value: float, square: bool) -> None:
     """Add ``value``, or its exact square, to a number whose unit is 2**low (2**(2 low) for squares)."""
     fraction, exponent = math.frexp(value)
     whole = u8(i8(abs(fraction) * 9007199254740992.0))  # 2**53: all its bits
@@ -138,7 +133,7 @@ def deposit_float(
 
 
 @jit(f8, I8w, i8, i8, i8)
-def round_digits(digits: NDArray[np.int64], base: int, width: int, low: int) -> float:
+def round_digits(digits: NDArray[np.int64], base: int, width: int, low: int) -> Any:
     """The number in ``digits`` times 2**low as the nearest float64. The digits are used up."""
     negative = digits[base + width - 1] < 0
     if negative:

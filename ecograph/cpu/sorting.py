@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
@@ -47,9 +49,7 @@ def break_ties(
 
 
 @jit(types.void, U8, I8, u8, I8w)
-def _radix_pass(
-    keys: NDArray[np.uint64], order: NDArray[np.int64], shift: np.uint64, out: NDArray[np.int64]
-) -> None:
+def _radix_pass(keys: NDArray[np.uint64], order: NDArray[np.int64], shift: np.uint64, out: NDArray[np.int64]) -> None:
     mask = (u8(1) << u8(_DIGIT)) - u8(1)
     place = np.zeros((1 << _DIGIT) + 1, np.int64)
     for key in keys:
@@ -76,7 +76,7 @@ def _counting_order(keys: NDArray[np.uint8], order: NDArray[np.int64], starts: N
 
 
 @jit(types.boolean, U1, i8, i8, i8, i8)
-def _comes_after(data: NDArray[np.uint8], a: int, a_stop: int, b: int, b_stop: int) -> bool:
+def _comes_after(data: NDArray[np.uint8], a: int, a_stop: int, b: int, b_stop: int) -> Any:
     """Whether bytes a sort after bytes b: unsigned bytes, a prefix first."""
     while a < a_stop and b < b_stop:
         if data[a] != data[b]:

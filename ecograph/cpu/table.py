@@ -6,11 +6,14 @@ row it stopped at; the caller makes room and calls again, so memory grows with w
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
 from ecograph.cpu._jit import I8, U1, U8, I4w, I8w, U1w, U8w, i8, jit, u8
+from ecograph.cpu.hashing import word8
 
 __all__ = ["encode_rows", "find_pairs", "refill_codes", "refill_pairs"]
 
@@ -29,9 +32,16 @@ def refill_codes(hashes: NDArray[np.uint64], n: int, slots: NDArray[np.uint64]) 
 
 
 @jit(types.boolean, U1, i8, i8, U1, i8, i8)
-def _same(a: NDArray[np.uint8], i: int, i_stop: int, b: NDArray[np.uint8], k: int, k_stop: int) -> bool:
+def _same(a: NDArray[np.uint8], i: int, i_stop: int, b: NDArray[np.uint8], k: int, k_stop: int) -> Any:
     if i_stop - i != k_stop - k:
         return False
+    if i_stop - i >= 8:  # whole words, the last one overlapping: no loop over a few bytes to mispredict
+        while i + 8 < i_stop:
+            if word8(a, u8(i)) != word8(b, u8(k)):
+                return False
+            i += 8
+            k += 8
+        return word8(a, u8(i_stop - 8)) == word8(b, u8(k_stop - 8))
     while i < i_stop:
         if a[i] != b[k]:
             return False
@@ -79,7 +89,7 @@ def encode_rows(
 
 
 @jit(u8, u8, u8)
-def _mix(high: np.uint64, low: np.uint64) -> np.uint64:
+def _mix(high: np.uint64, low: np.uint64) -> Any:
     h = (high ^ (low * _MIX)) * _MIX
     return h ^ (h >> u8(29))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -78,7 +80,7 @@ class Encoder:
             if len(self) > self._most:
                 raise MemoryLimitError(
                     f"there are more than {self._most:,} participants, the most that ecograph can number.",
-                    hint="read fewer events at a time (a filter in the mapping), or code ids that belong together as one.",
+                    hint="leave rows out by a filter in the mapping, or give ids that belong together one name.",
                 )
             if row == out.size:
                 return out
@@ -106,7 +108,7 @@ class Encoder:
         return _texts(data, starts)[order].rename("id"), rank
 
 
-def _longer(values: NDArray[np.generic], size: int) -> NDArray[np.generic]:
+def _longer(values: NDArray[Any], size: int) -> NDArray[Any]:
     longer = np.empty(size, values.dtype)
     longer[: values.size] = values
     return longer
