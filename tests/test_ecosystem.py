@@ -333,3 +333,8 @@ def test_nothing_heavy_is_imported_before_it_is_asked_for() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_events_come_in_by_the_one_way_of_reading_them() -> None:
+    log = pl.DataFrame({"provider": ["a", "a"], "receiver": ["o", "o"], "amount": [0.1, 0.2]})
+    assert Ecosystem.from_events(log).tie_table().select("weight", "count").rows() == [(0.3, 2)]
