@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.cpu import centrality as kernels
+from ecograph.cpu.components import strong_components
 from ecograph.device import check_memory
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import ConvergenceError, EcographError
@@ -375,9 +376,8 @@ def eigenvector_centrality(
     ------
     WindowError : no tie of the view counts.
     UnitError : the relations have different units and nothing says how to join them.
-    ConvergenceError : ``tol`` isn't reached in ``max_iter`` steps; always so in a graph without circles, where the
-        only eigenvalue is 0.
-    EcographError : an impossible value of a parameter.
+    ConvergenceError : ``tol`` isn't reached in ``max_iter`` steps.
+    EcographError : an impossible value of a parameter; or a graph without circles, where the only eigenvalue is 0.
 
     Notes
     -----
@@ -398,6 +398,12 @@ def eigenvector_centrality(
     _check(max_iter, tol)
     graph = tie_graph(eco, weight=weight, reverse=reverse, layer=layer, relation_weights=relation_weights,
                       normalise=normalise)  # fmt: skip
+    component = strong_components(graph.out.ptr, graph.out.column, np.arange(graph.n), -1)[1]
+    if component.max() == graph.n - 1:
+        raise EcographError(
+            "No arrow of these ties lies on a circle: there is no eigenvalue above 0, and no eigenvector centrality.",
+            hint="pagerank and katz_centrality are made for that",
+        )
     x = np.full(graph.n, 1.0) if nstart is None else spread(eco, nstart, "nstart")
     x = x / _norm(x)
     error = np.inf
@@ -429,5 +435,5 @@ def _check(max_iter: int, tol: float) -> None:
 def _unfinished(what: str, steps: int, left: float, tol: float) -> ConvergenceError:
     return ConvergenceError(
         f"After {steps:,} steps {what} is {left:.1g} away from where it may stop, which is {tol:.1g}.",
-        hint="take a larger tol= or max_iter=; a graph without circles has no eigenvector centrality",
+        hint="take a larger tol= or max_iter=",
     )
