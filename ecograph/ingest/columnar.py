@@ -108,7 +108,11 @@ def _arrow(column: Any) -> tuple[pl.Series, Mask | None]:
         column.validate(full=True)  # an index out of range would be read as it stands
         column = column.cast(column.type.value_type)
     if _is_text(column.type):
-        return decode(column.cast(pa.large_binary()))  # Arrow doesn't check text that comes from a file
+        # Arrow takes text from a file on trust; as bytes its offsets are checked here, its UTF-8 in ``decode``.
+        same = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
+        column = column.view(same.get(column.type, column.type))
+        column.validate(full=True)
+        return decode(column.cast(pa.large_binary()))
     column.validate(full=True)
     series = pl.from_arrow(column)
     assert isinstance(series, pl.Series)
