@@ -79,9 +79,14 @@ class Blocks:
         if self.nbytes > budget:
             self._blocks = [self._spill(block) for block in self._blocks]
 
-    def bucket(self, number: int) -> Iterator[Columns]:
-        """The events of one bucket, block by block."""
+    def occupied(self) -> list[int]:
+        """The buckets that hold events, in order."""
         self._cut()
+        rows = sum((np.diff(block.starts) for block in self._blocks), np.zeros(BUCKETS, np.int64))
+        return [int(number) for number in np.flatnonzero(rows)]
+
+    def bucket(self, number: int) -> Iterator[Columns]:
+        """The events of one of the ``occupied`` buckets, block by block."""
         for block in self._blocks:
             a, b = block.starts[number], block.starts[number + 1]
             if a < b:

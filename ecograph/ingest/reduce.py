@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.cpu.sorting import radix_order
-from ecograph.ingest.blocks import BUCKETS, Blocks, Columns
+from ecograph.ingest.blocks import Blocks, Columns
 from ecograph.ingest.encode import Encoder
 from ecograph.ingest.memory import check_memory
 from ecograph.ingest.pairs import Pairs
@@ -80,7 +80,7 @@ class Reducer:
         pairs = Pairs()
         parts: list[Columns] = []
         n_ties = 0
-        for number in range(BUCKETS):
+        for number in self._blocks.occupied() or [0]:
             part = self._bucket(number, ranks, pairs, sums)
             n_ties += part["provider"].size
             what = f"{len(self._encoder):,} participants and more than {n_ties:,} ties"

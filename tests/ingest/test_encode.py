@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ import pytest
 import xxhash
 from hypothesis import example, given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ecograph.cpu.hashing import hash_rows
 from ecograph.errors import MemoryLimitError
@@ -160,10 +162,10 @@ def test_parallel_ties_merge_into_one_in_the_one_order(
         shuffle.shuffle(rows)
         lists = list(zip(*rows, strict=True)) if rows else [()] * 7
         keys = dict(zip(("receiver", "provider", "relation", "period"), lists, strict=False))
-        columns = {name: np.array(values, np.int32) for name, values in keys.items()}
-        time = np.array([NO_TIME if t is None else t for t in lists[6]], np.int64)
+        columns: dict[str, NDArray[Any]] = {name: np.array(values, np.int32) for name, values in keys.items()}
+        stamps = np.array([NO_TIME if t is None else t for t in lists[6]], np.int64)
         ties = sort_ties(columns | {"weight": np.array(lists[4], float), "count": np.array(lists[5], np.int64),
-                                    "first": time, "last": time})  # fmt: skip
+                                    "first": stamps, "last": stamps})  # fmt: skip
         results.append([values.tobytes() for values in ties.columns.values()])
     assert results[0] == results[1]
     assert list(zip(ties.receiver, ties.provider, ties.relation, ties.period, strict=True)) == sorted(want)
