@@ -1,0 +1,42 @@
+# Two commands: `make demo` shows what ecograph does, `make test` checks it. Both set up first (scripts/setup.sh).
+SHELL := /bin/bash
+BIN := .venv/bin
+OUT ?= out
+# Under CI tests are derandomised, so that the same commit gives the same verdict.
+export HYPOTHESIS_PROFILE ?= $(if $(CI),ci,dev)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint unit test-nojit lab pins clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup:  ## set up the environment in .venv (nothing happens when that is done)
+	@scripts/setup.sh
+
+demo: setup  ## the main job on a small made-up Gojek: events in, ranked external resources out
+	$(BIN)/ecograph generate gojek -o $(OUT)/gojek --overwrite --seed 1
+	$(BIN)/ecograph rank $(OUT)/gojek/events.parquet --mapping $(OUT)/gojek/mapping.toml --conductor gojek --top 15 -o $(OUT)/demo --overwrite
+
+test: lint unit  ## everything that must hold before a commit: lint, types, tests, doctests
+
+lint: setup  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: setup  ## pytest; more options with PYTEST='-k ledger'
+	$(BIN)/pytest $(PYTEST)
+
+test-nojit: setup  ## the tests with Numba switched off: kernels run as plain Python, so coverage sees into them
+	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=nojit $(BIN)/pytest $(PYTEST)
+
+lab: setup  ## JupyterLab in this environment
+	$(BIN)/jupyter lab
+
+pins:  ## write constraints/debianNN.txt anew with today's newest releases, for the Debian this runs on
+	@scripts/setup.sh pins
+
+clean:  ## remove what was made, except .venv
+	rm -rf $(OUT) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

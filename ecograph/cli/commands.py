@@ -1,0 +1,232 @@
+"""The sub-commands and their options."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecograph.cli.guard import guarded
+from ecograph.cli.show import print_findings, print_json, print_ledger, print_lines
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Which external resources does a platform rely on most? Event logs to ranked reliance.",
+    epilog="Exit codes: 0 done, 1 unexpected, 2 usage, 3 source, 4 mapping, 5 too many bad rows, 6 nothing to rank,"
+    " 7 no convergence or memory, 8 output, 9 something missing, 130 stopped.",
+)
+
+Events = Annotated[list[str], typer.Argument(help="Files or globs: CSV, TSV (also .gz), NDJSON, Parquet, Arrow IPC.")]
+MappingFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mapping", "-m", help="TOML that says how a row gives ties (`ecograph map FILE` writes a first one)."
+    ),
+]
+Participants = Annotated[Path | None, typer.Option(help="Table of participants: id, role, group, owner, region, ...")]
+Folder = Annotated[str | None, typer.Option("--output", "-o", help="Folder for the results; all of them or none.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what ecograph wrote there before.")]
+Strict = Annotated[bool, typer.Option("--strict", help="One bad row is an error.")]
+MemoryLimit = Annotated[
+    int | None, typer.Option(min=1, help="Bytes that reading may take; default: half of what is free.")
+]
+Json = Annotated[bool, typer.Option("--json", help="The same facts as JSON on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No bars.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def _bars(quiet: bool) -> bool:
+    return not quiet and sys.stderr.isatty()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _weights(pairs: list[str] | None) -> dict[str, float] | None:
+    """``["ride=2", "meal=0.5"]`` as a dict; a name may hold =."""
+    found: dict[str, float] = {}
+    for pair in pairs or []:
+        name, equals, number = pair.rpartition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            equals = ""
+        if not equals or not name:
+            raise typer.BadParameter(f"{pair!r} isn't NAME=NUMBER.", param_hint="--relation-weight")
+    return found or None
+
+
+@app.command()
+@guarded
+def rank(
+    events: Events,
+    conductor: Annotated[
+        str, typer.Option("--conductor", "-c", help="Id of the participant whose reliance is asked for.")
+    ],
+    mapping: MappingFile = None,
+    participants: Participants = None,
+    by: Annotated[str, typer.Option(help="The lens that ranks: direct, rooted or reach.")] = "reach",
+    lenses: Annotated[str, typer.Option(help="Lenses to show, with commas between.")] = "direct,rooted,reach",
+    role: Annotated[str | None, typer.Option(help="Rank only participants of this role.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Only relations of this layer: service or money.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20,
+    since: Annotated[str | None, typer.Option(help="First day, or instant, of the window; on a period edge.")] = None,
+    until: Annotated[str | None, typer.Option(help="End of the window, not included; on a period edge.")] = None,
+    every: Annotated[str | None, typer.Option(help="Length of a period: 1d, 1w, 1mo, 1y, ...")] = None,
+    normalise: Annotated[
+        str | None, typer.Option(help="relation: relations of different units weigh the same.")
+    ] = None,
+    relation_weight: Annotated[
+        list[str] | None, typer.Option(help="NAME=NUMBER, what a unit of it is worth; repeat.")
+    ] = None,
+    restart: Annotated[float, typer.Option(help="Chance of rooted to start again at each step.")] = 0.15,
+    leak: Annotated[float, typer.Option(help="Share of everybody's inputs bought outside the data.")] = 0.0,
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    memory_limit: MemoryLimit = None,
+    output: Folder = None,
+    overwrite: Overwrite = False,
+    strict: Strict = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Rank the external resources that a conductor relies on."""
+    from ecograph.cli.rank import Ask, rank, rank_into
+
+    asked = {
+        "by": by, "lenses": _names(lenses), "role": role, "layer": layer, "top": top, "normalise": normalise,
+        "relation_weights": _weights(relation_weight), "restart": restart, "leak": leak, "device": device,
+    }  # fmt: skip
+    ask = Ask(events, conductor, mapping, participants, since, until, every, strict, memory_limit, asked)
+    if output is None:
+        ledger, eco = rank(ask, progress=_bars(quiet))
+    else:
+        ledger, eco = rank_into(output, ask, overwrite=overwrite, progress=_bars(quiet))
+    if json:
+        agreement = None if ledger.agreement is None else ledger.agreement.to_dicts()
+        print_json({"ranking": ledger.table.to_dicts(), **ledger.facts(), "agreement": agreement,
+                    "ingest": eco.provenance["ingest"], "output": output})  # fmt: skip
+        return
+    print_ledger(ledger, eco.report)
+    if output is not None:
+        print_lines(f"Written to {output}.")
+
+
+@app.command()
+@guarded
+def check(
+    events: Events,
+    mapping: MappingFile = None,
+    quarantine: Annotated[Path | None, typer.Option(help="Write all rows set aside to this .csv or .parquet.")] = None,
+    memory_limit: MemoryLimit = None,
+    strict: Strict = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Read events as rank would, and say what is in them and what would be set aside."""
+    from ecograph.ingest import check_events
+
+    report = check_events(
+        events, mapping=mapping, quarantine=quarantine, memory_limit=memory_limit, progress=_bars(quiet)
+    )
+    if json:
+        print_json(report.to_dict())
+    else:
+        print_lines(str(report))
+    report.check(strict=strict)
+
+
+@app.command("map")
+@guarded
+def map_(
+    file: Annotated[str, typer.Argument(help="A file of events; its first rows are looked at.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File for the mapping; default: print it.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace that file.")] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Look at a file and write a first mapping with its guesses, to edit."""
+    from ecograph.ingest.guess import guess_mapping
+    from ecograph.output import write_text
+
+    guess = guess_mapping(file)
+    if output is not None:
+        write_text(output, guess.text, overwrite=overwrite)
+    if json:
+        print_json({"mapping": guess.text, "evidence": [e._asdict() for e in guess.evidence],
+                    "choices": guess.choices, "rows": guess.rows, "output": output})  # fmt: skip
+        return
+    if output is None:
+        print_lines(guess.text.rstrip("\n"))
+    else:
+        print_lines(f"Written to {output}, guessed from {guess.rows:,} rows: look it through, then\n"
+                    f"  ecograph check {file} --mapping {output}")  # fmt: skip
+    for choice in guess.choices:
+        print_lines(f"You must choose (CHOOSE in the mapping): {choice}", error=True)
+
+
+@app.command()
+@guarded
+def generate(
+    name: Annotated[str, typer.Argument(help="gojek: a made-up ride, food and home service platform.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="Folder for the files; all of them or none.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
+    scale: Annotated[float | None, typer.Option(help="Size as a share of the real one.")] = None,
+    dirty: Annotated[float, typer.Option(help="Share of rows to spoil, to try the checks on.")] = 0.0,
+    csv: Annotated[bool, typer.Option("--csv", help="Also write the events as CSV.")] = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Generate an event log whose true ranking is known."""
+    from ecograph import datasets
+    from ecograph.output import output_folder, read_output
+    from ecograph.provenance import record
+
+    size = datasets.SCALE if scale is None else scale
+    facts = record(command="generate", name=name, seed=seed, scale=size, dirty=dirty, csv=csv)
+    with output_folder(output, overwrite, provenance=facts) as folder:
+        datasets.write(name, folder, seed=seed, scale=size, dirty=dirty, csv=csv)
+    files = read_output(output)["files"]
+    if json:
+        print_json({"output": output, "files": files})
+    else:
+        print_lines(f"Written to {output}: {', '.join(files)}.")
+
+
+@app.command()
+@guarded
+def doctor(json: Json = False, debug: Debug = False) -> None:
+    """Say what is there, what is missing, and the command that mends it."""
+    from ecograph.doctor import examine, healthy
+
+    findings = examine()
+    if json:
+        print_json({"healthy": healthy(findings), "findings": findings})
+    else:
+        print_findings(findings)
+    if not healthy(findings):
+        raise typer.Exit(9)
+
+
+@app.command()
+@guarded
+def version(json: Json = False, debug: Debug = False) -> None:
+    """Print the version."""
+    from ecograph import __version__
+
+    if json:
+        print_json({"ecograph": __version__})
+    else:
+        print_lines(f"ecograph {__version__}")

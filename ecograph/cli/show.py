@@ -1,0 +1,89 @@
+"""Tables and facts for a person, and the same for a machine. Nothing from data is read as markup or by a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ecograph.printable import printable
+
+if TYPE_CHECKING:
+    from ecograph.doctor import Finding
+    from ecograph.ingest.report import IngestReport
+    from ecograph.ledger import Ledger
+
+__all__ = ["print_findings", "print_json", "print_ledger", "print_lines", "print_table"]
+
+_WIDE = 100_000  # where no terminal sets a width nothing is folded
+
+
+def print_json(facts: Any) -> None:
+    """One JSON document on standard output, pure ASCII; NaN becomes the text "nan"."""
+    from ecograph.provenance import plain
+
+    json.dump(plain(facts), sys.stdout, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def print_lines(text: str, *, error: bool = False) -> None:
+    """Text of ours with data in it, a line a line."""
+    for line in text.split("\n"):
+        print(printable(line), file=sys.stderr if error else sys.stdout)
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> None:
+    """A table that fits the terminal; ``right`` are the columns of numbers."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    width = None if sys.stdout.isatty() else _WIDE
+    console = Console(file=sys.stdout, width=width)
+    table, numbers = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False), set(right)
+    for i, head in enumerate(heads):
+        table.add_column(Text(head), justify="right" if i in numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    console.print(table)
+
+
+def print_ledger(ledger: Ledger, report: IngestReport | None) -> None:
+    """The ranking, what one has to know about it, and what became of the rows read."""
+    print_lines(ledger.title)
+    heads = ["rank", "id", "role", "group", *ledger.lenses]
+    print_table(heads, [_row(row, ledger.lenses) for row in ledger.table.iter_rows(named=True)],
+                right=[0, *range(4, len(heads))])  # fmt: skip
+    for note in (*ledger.notes, ledger.certificate.sentence, *_agreement(ledger)):
+        print_lines(note)
+    if report is not None:
+        print_lines(str(report))
+
+
+def _row(row: dict[str, Any], lenses: Sequence[str]) -> list[str]:
+    """Cells of one external resource; a rank that is shared ends in =."""
+    names = ["" if row[name] is None else printable(row[name], width=60) for name in ("id", "role", "group")]
+    return [f"{row['rank']}{'=' if row['tied_with'] else ''}", *names, *(_share(row[lens]) for lens in lenses)]
+
+
+def _share(value: float) -> str:
+    return f"{value:.4f}" if value == 0 or value >= 1e-3 else f"{value:.2e}"
+
+
+def _agreement(ledger: Ledger) -> list[str]:
+    if ledger.agreement is None:
+        return []
+    names = ledger.agreement["lens"].to_list()
+    pairs = [f"{a}-{b} {ledger.agreement[b][i]:.3f}" for i, a in enumerate(names) for b in names[i + 1 :]]
+    return [f"Agreement of lenses (Kendall's tau-b over the {len(ledger):,} shown): {', '.join(pairs)}."]
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """What doctor found; what mends it stands below."""
+    marks = {(True, True): "ok", (True, False): "ok", (False, True): "MISSING", (False, False): "without"}
+    print_table(["", "what", "found"], [[marks[f.ok, f.needed], f.name, f.found] for f in findings])
+    for finding in findings:
+        if finding.remedy:
+            print_lines(f"{finding.name}: {finding.remedy}")

@@ -1,0 +1,128 @@
+"""From the tie table to the dependence operator: merged arrows, sums of inputs, shares."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from ecograph.cpu._jit import F8, I2, I4, I8, F8w, I4w, I8w, jit, prange
+
+__all__ = ["merge_arrows", "relation_totals", "share_rows"]
+
+I4Array: TypeAlias = NDArray[np.int32]
+I8Array: TypeAlias = NDArray[np.int64]
+F8Array: TypeAlias = NDArray[np.float64]
+
+
+def relation_totals(
+    provider: I4Array, receiver: I4Array, relation: NDArray[np.int16], weight: F8Array, relations: int
+) -> tuple[F8Array, I8Array]:
+    """Sum of weights and number of ties of each relation, over ties of weight > 0 that are no self-ties."""
+    total, count = np.zeros(relations), np.zeros(relations, np.int64)
+    _relation_totals(provider, receiver, relation, weight, np.zeros(relations), total, count)
+    return total, count
+
+
+@jit(types.void, I4, I4, I2, F8, F8w, F8w, I8w)
+def _relation_totals(
+    provider: I4Array,
+    receiver: I4Array,
+    relation: NDArray[np.int16],
+    weight: F8Array,
+    lost: F8Array,
+    total: F8Array,
+    count: I8Array,
+) -> None:
+    """Neumaier's sum, in table order: the error doesn't grow with the number of ties."""
+    for e in range(weight.size):
+        if weight[e] > 0.0 and provider[e] != receiver[e]:
+            r = relation[e]
+            new = total[r] + weight[e]
+            if total[r] >= weight[e]:
+                lost[r] += (total[r] - new) + weight[e]
+            else:
+                lost[r] += (weight[e] - new) + total[r]
+            total[r] = new
+            count[r] += 1
+    for r in range(total.size):
+        total[r] += lost[r]
+
+
+def merge_arrows(
+    indptr: I8Array, provider: I4Array, relation: NDArray[np.int16], weight: F8Array, factor: F8Array
+) -> tuple[I8Array, I4Array, F8Array]:
+    """``ptr``, ``provider`` and ``amount``: one arrow for each pair whose ties count, amounts summed.
+
+    A tie counts ``weight * factor[relation]`` when that is above 0 and it is no self-tie. Parallel ties are
+    added in table order: by relation, then period.
+    """
+    ptr = np.zeros(indptr.size, np.int64)
+    _count_arrows(indptr, provider, relation, weight, factor, ptr)
+    np.cumsum(ptr, out=ptr)
+    merged, amount = np.empty(ptr[-1], np.int32), np.empty(ptr[-1])
+    _fill_arrows(indptr, provider, relation, weight, factor, ptr, merged, amount)
+    return ptr, merged, amount
+
+
+@jit(types.void, I8, I4, I2, F8, F8, I8w, parallel=True)
+def _count_arrows(
+    indptr: I8Array, provider: I4Array, relation: NDArray[np.int16], weight: F8Array, factor: F8Array, count: I8Array
+) -> None:
+    for j in prange(indptr.size - 1):  # one writer per receiver
+        last, found = -1, 0
+        for e in range(indptr[j], indptr[j + 1]):
+            if weight[e] * factor[relation[e]] > 0.0 and provider[e] != j and provider[e] != last:
+                last = provider[e]
+                found += 1
+        count[j + 1] = found
+
+
+@jit(types.void, I8, I4, I2, F8, F8, I8, I4w, F8w, parallel=True)
+def _fill_arrows(
+    indptr: I8Array,
+    provider: I4Array,
+    relation: NDArray[np.int16],
+    weight: F8Array,
+    factor: F8Array,
+    ptr: I8Array,
+    merged: I4Array,
+    amount: F8Array,
+) -> None:
+    for j in prange(indptr.size - 1):
+        at = ptr[j] - 1
+        last = -1
+        for e in range(indptr[j], indptr[j + 1]):
+            w = weight[e] * factor[relation[e]]
+            if w > 0.0 and provider[e] != j:
+                if provider[e] != last:
+                    last = provider[e]
+                    at += 1
+                    merged[at] = last
+                    amount[at] = 0.0
+                amount[at] += w
+
+
+def share_rows(ptr: I8Array, amount: F8Array, cost: F8Array, keep: float) -> tuple[F8Array, F8Array]:
+    """``inflow`` of each receiver and ``value`` of each arrow: keep * amount / (inflow + cost)."""
+    inflow, value = np.empty(ptr.size - 1), np.empty(amount.size)
+    _share_rows(ptr, amount, cost, keep, inflow, value)
+    return inflow, value
+
+
+@jit(types.void, I8, F8, F8, types.float64, F8w, F8w, parallel=True)
+def _share_rows(ptr: I8Array, amount: F8Array, cost: F8Array, keep: float, inflow: F8Array, value: F8Array) -> None:
+    for j in prange(inflow.size):
+        total, lost = 0.0, 0.0
+        for e in range(ptr[j], ptr[j + 1]):  # Neumaier's sum in table order, so that a hub's shares add up to 1
+            new = total + amount[e]
+            if total >= amount[e]:
+                lost += (total - new) + amount[e]
+            else:
+                lost += (amount[e] - new) + total
+            total = new
+        inflow[j] = total + lost
+        for e in range(ptr[j], ptr[j + 1]):
+            value[e] = keep * (amount[e] / (inflow[j] + cost[j]))

@@ -1,0 +1,134 @@
+"""From coded events to sums a tie: survey the amounts, add them exactly, round once.
+
+An amount is mantissa / 10**scale, or the float64 whose bits are the mantissa where scale is -1. A relation is
+*narrow* where its amounts, as integers of ``places`` decimals, leave 128 bits room for their sum; else *wide*:
+each amount is read as the float64 nearest to it and added to a superaccumulator. Row t of every sum is tie t.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from ecograph.cpu._jit import F8, I1, I2, I4, I8, U8, F8w, I8w, U8w, b1, i8, jit, u8
+from ecograph.cpu.exact import TEN, deposit_float, multiply, quotient, round_digits
+from ecograph.ties import NO_TIME
+
+__all__ = ["NARROW", "SCALES", "add_narrow", "add_times", "add_wide", "round_narrow", "round_wide", "survey"]
+
+SCALES = 10  # an amount has at most nine decimals
+NARROW = np.iinfo(np.int64).min  # in place of a wide relation's unit
+
+
+@jit(types.void, I2, I8, F8, I1, U8w, I8w, I8w)
+def survey(
+    relation: NDArray[np.int16], mantissa: NDArray[np.int64], floats: NDArray[np.float64], scale: NDArray[np.int8],
+    biggest: NDArray[np.uint64], lowest: NDArray[np.int64], highest: NDArray[np.int64],
+) -> None:  # fmt: skip
+    """Largest mantissa of each (relation, scale); smallest and largest binary exponent of a relation's floats."""
+    for r in range(relation.size):
+        k = i8(relation[r])
+        if scale[r] >= 0:
+            size = u8(mantissa[r])
+            if mantissa[r] < 0:
+                size = u8(0) - size
+            k = k * SCALES + scale[r]
+            biggest[k] = max(biggest[k], size)
+        else:
+            fraction, exponent = math.frexp(floats[r])
+            if fraction != 0.0:
+                lowest[k] = min(lowest[k], i8(exponent))
+                highest[k] = max(highest[k], i8(exponent))
+
+
+@jit(types.void, I4, I8, I8w, I8w, I8w)
+def add_times(
+    tie: NDArray[np.int32], time: NDArray[np.int64],
+    count: NDArray[np.int64], first: NDArray[np.int64], last: NDArray[np.int64],
+) -> None:  # fmt: skip
+    """Count events, and keep the earliest and the latest of the dated ones."""
+    for r in range(tie.size):
+        t = tie[r]
+        count[t] += 1
+        if time[r] != NO_TIME and (first[t] == NO_TIME or time[r] < first[t]):
+            first[t] = time[r]
+        last[t] = max(last[t], time[r])  # NO_TIME is the smallest integer
+
+
+@jit(types.void, I4, I2, I8, I1, I1, b1, I8w, U8w)
+def add_narrow(
+    tie: NDArray[np.int32], relation: NDArray[np.int16], mantissa: NDArray[np.int64], scale: NDArray[np.int8],
+    places: NDArray[np.int8], square: bool, high: NDArray[np.int64], low: NDArray[np.uint64],
+) -> None:  # fmt: skip
+    """Add amounts (or squares) in units of 10**-places[relation] to (high, low); wide relations: places < 0."""
+    for r in range(tie.size):
+        if places[relation[r]] < 0:
+            continue
+        t = tie[r]
+        m = mantissa[r] * TEN[places[relation[r]] - scale[r]]  # below 2**62: the survey saw it
+        before = low[t]
+        if square:
+            top, bottom = multiply(u8(abs(m)), u8(abs(m)))
+            low[t] = before + bottom
+            high[t] += i8(top)
+        else:
+            low[t] = before + u8(m)
+            high[t] += m >> i8(63)  # the sign, all 64 bits of it
+        if low[t] < before:
+            high[t] += 1
+
+
+@jit(types.void, I4, I2, I8, F8, I1, I8, b1, i8, I8w)
+def add_wide(
+    tie: NDArray[np.int32], relation: NDArray[np.int16], mantissa: NDArray[np.int64], floats: NDArray[np.float64],
+    scale: NDArray[np.int8], unit: NDArray[np.int64], square: bool, width: int, digits: NDArray[np.int64],
+) -> None:  # fmt: skip
+    """Add amounts (or squares) of wide relations to ``width`` digits a tie, in units of 2**unit[relation]."""
+    for r in range(tie.size):
+        low = unit[relation[r]]
+        if low == NARROW:
+            continue
+        if scale[r] < 0:
+            value = floats[r]
+        else:
+            size = u8(mantissa[r])
+            if mantissa[r] < 0:
+                size = u8(0) - size
+            value = quotient(u8(0), size, i8(scale[r]))
+            if mantissa[r] < 0:
+                value = -value
+        deposit_float(digits, i8(tie[r]) * width, width, low, value, square)
+
+
+@jit(types.void, I2, I1, b1, I8, U8, F8w)
+def round_narrow(
+    relation: NDArray[np.int16], places: NDArray[np.int8], square: bool,
+    high: NDArray[np.int64], low: NDArray[np.uint64], out: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """The nearest float64 to each tie's sum of a narrow relation; the others are left alone."""
+    for t in range(out.size):
+        d = i8(places[relation[t]])
+        if d < 0:
+            continue
+        a, b = u8(high[t]), low[t]
+        if high[t] < 0:
+            a, b = ~a, u8(0) - b
+            if b == u8(0):
+                a += u8(1)
+        size = quotient(a, b, 2 * d if square else d)
+        out[t] = -size if high[t] < 0 else size
+
+
+@jit(types.void, I2, I8, b1, i8, I8w, F8w)
+def round_wide(
+    relation: NDArray[np.int16], unit: NDArray[np.int64], square: bool, width: int, digits: NDArray[np.int64],
+    out: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """The nearest float64 to each tie's sum of a wide relation; the digits are used up."""
+    for t in range(out.size):
+        low = unit[relation[t]]
+        if low != NARROW:
+            out[t] = round_digits(digits, t * width, width, 2 * low if square else low)

@@ -1,0 +1,105 @@
+"""Stable orders of integer keys: radix sorts that give the same permutation on every machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from ecograph.cpu._jit import I8, U1, U8, I8w, i8, jit, u8
+
+__all__ = ["break_ties", "counting_order", "radix_order"]
+
+_DIGIT = 11  # bits a pass: 2048 write streams still fit the first-level cache
+
+
+def radix_order(keys: NDArray[np.uint64], order: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """Positions that sort ``keys``, stable; equal keys keep the order of ``order`` (default: as they come).
+
+    Passes over digits in which no two keys differ are left out: O(n) for each other digit.
+    """
+    order = np.arange(keys.size, dtype=np.int64) if order is None else order
+    if keys.size < 2:
+        return order
+    differs = int(np.bitwise_or.reduce(keys ^ keys[0]))
+    for shift in range(0, 64, _DIGIT):
+        if differs >> shift & (1 << _DIGIT) - 1:
+            out = np.empty_like(order)
+            _radix_pass(keys, order, np.uint64(shift), out)
+            order = out
+    return order
+
+
+def counting_order(keys: NDArray[np.uint8], n_keys: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions that sort small ``keys``, stable, and where each key's run starts (``n_keys + 1`` entries)."""
+    order, starts = np.empty(keys.size, np.int64), np.zeros(n_keys + 1, np.int64)
+    _counting_order(keys, order, starts)
+    return order, starts
+
+
+def break_ties(
+    keys: NDArray[np.uint64], data: NDArray[np.uint8], offsets: NDArray[np.int64], order: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """``order`` with runs of equal keys sorted by their bytes; rows equal in both keep their order."""
+    out = order.copy()
+    _break_ties(keys, data, offsets, out)
+    return out
+
+
+@jit(types.void, U8, I8, u8, I8w)
+def _radix_pass(keys: NDArray[np.uint64], order: NDArray[np.int64], shift: np.uint64, out: NDArray[np.int64]) -> None:
+    mask = (u8(1) << u8(_DIGIT)) - u8(1)
+    place = np.zeros((1 << _DIGIT) + 1, np.int64)
+    for key in keys:
+        place[i8((key >> shift) & mask) + 1] += 1
+    for d in range(1, place.size):
+        place[d] += place[d - 1]
+    for row in order:
+        d = i8((keys[row] >> shift) & mask)
+        out[place[d]] = row
+        place[d] += 1
+
+
+@jit(types.void, U1, I8w, I8w)
+def _counting_order(keys: NDArray[np.uint8], order: NDArray[np.int64], starts: NDArray[np.int64]) -> None:
+    for key in keys:
+        starts[i8(key) + 1] += 1
+    for k in range(1, starts.size):
+        starts[k] += starts[k - 1]
+    place = starts.copy()
+    for r in range(keys.size):
+        k = i8(keys[r])
+        order[place[k]] = r
+        place[k] += 1
+
+
+@jit(types.boolean, U1, i8, i8, i8, i8)
+def _comes_after(data: NDArray[np.uint8], a: int, a_stop: int, b: int, b_stop: int) -> Any:
+    """Whether bytes a sort after bytes b: unsigned bytes, a prefix first."""
+    while a < a_stop and b < b_stop:
+        if data[a] != data[b]:
+            return data[a] > data[b]
+        a += 1
+        b += 1
+    return a < a_stop
+
+
+@jit(types.void, U8, U1, I8, I8w)
+def _break_ties(
+    keys: NDArray[np.uint64], data: NDArray[np.uint8], offsets: NDArray[np.int64], order: NDArray[np.int64]
+) -> None:
+    """Insertion within runs of equal keys: they are short, since two ids share a hash once in 2**64."""
+    for i in range(1, order.size):
+        row = order[i]
+        j = i
+        while j > 0:
+            other = order[j - 1]
+            if keys[other] != keys[row]:
+                break
+            if not _comes_after(data, offsets[other], offsets[other + 1], offsets[row], offsets[row + 1]):
+                break
+            order[j] = other
+            j -= 1
+        order[j] = row

@@ -1,0 +1,1 @@
+"""Figures: in each module ``table()`` computes, ``draw()`` only draws."""

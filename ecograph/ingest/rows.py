@@ -1,0 +1,123 @@
+"""The rows of one batch while a mapping reads them: each column once, the first reason against each row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ecograph.ingest.amounts import Decimals, read_amounts
+from ecograph.ingest.cells import Mask, Parsed, Reason, clean
+from ecograph.ingest.filters import passes
+from ecograph.ingest.identifiers import read_ids
+from ecograph.ingest.times import read_times
+from ecograph.ingest.watch import Watch
+from ecograph.mapping import Amount, Endpoint, Filter, Mapping, TieRule, Time
+from ecograph.ties import NO_TIME
+
+__all__ = ["Rows"]
+
+T = TypeVar("T")
+
+
+class Rows:
+    """Columns are parsed whole and once; a reason or a notice counts only on the rows where a rule applies.
+
+    Attributes
+    ----------
+    reason : the first ``Reason`` against each row.
+    column : which of ``columns`` it is about.
+    """
+
+    def __init__(self, frame: pl.DataFrame, mapping: Mapping, watch: Watch) -> None:
+        self.frame, self.mapping, self.watch = frame, mapping, watch
+        self.reason = np.zeros(frame.height, np.uint8)
+        self.column = np.zeros(frame.height, np.int16)
+        self.columns: list[str | None] = []
+        self._noticed: dict[str, Mask] = {}
+        self._read: dict[Hashable, Any] = {}
+
+    def select(self, filters: tuple[Filter, ...], among: Mask) -> Mask:
+        """The rows among these that pass all filters; a row with a cell that can't be compared passes, and is bad."""
+        unclear = []
+        for test in filters:
+            key = ("filter", test.column, test.op, repr(test.value))
+            passing, doubtful = self._once(key, partial(passes, self.frame, test, self.mapping))
+            among = among & passing
+            unclear.append((test.column, doubtful))
+        for column, doubtful in unclear:
+            self._blame(among, np.where(doubtful, Reason.NOT_COMPARABLE, Reason.FINE), column)
+        return among
+
+    def ids(self, endpoint: Endpoint, applies: Mask, missing: Reason) -> pl.Series:
+        """Ids at one end, null where they are missing, which is ``missing`` against the row (FINE: nothing is)."""
+        if endpoint.constant is not None:
+            return pl.Series([endpoint.constant]).new_from_index(0, self.frame.height)
+        assert endpoint.column is not None  # Endpoint checks
+        column, prefix = endpoint.column, endpoint.id_prefix
+        parsed = self._once(("id", column, prefix), lambda: read_ids(self.frame[column], self.mapping, prefix))
+        self._blame(applies, np.where(parsed.reason != Reason.FINE, missing, Reason.FINE), column)
+        self._notice(applies, parsed, column)
+        return parsed.values
+
+    def relations(self, rule: TieRule, applies: Mask) -> NDArray[np.int16]:
+        """The number of each row's relation; the rule's own where a cell is missing."""
+        if rule.relation_column is None:
+            return np.full(self.frame.height, self.watch.code(rule.relation), np.int16)
+        names = clean(self.frame[rule.relation_column], self.mapping).cast(pl.String).fill_null(rule.relation)
+        met = names.filter(applies).unique(maintain_order=True).to_list()
+        codes = [self.watch.code(name) for name in met]
+        return names.replace_strict(met, codes, default=-1, return_dtype=pl.Int16).to_numpy()
+
+    def amounts(self, amount: Amount, applies: Mask) -> Decimals:
+        """Amounts; for a divisor that is none the divisor's column is blamed."""
+        parsed = self._once(("amount", amount), lambda: self._amounts(amount))
+        by_divisor = parsed.reason == Reason.DIVISOR
+        self._blame(applies, np.where(by_divisor, Reason.FINE, parsed.reason), amount.column)
+        divisor = amount.divide_by if isinstance(amount.divide_by, str) else None
+        self._blame(applies & by_divisor, parsed.reason, divisor)
+        self._notice(applies, parsed, amount.column or divisor)
+        return parsed.values
+
+    def times(self, time: Time | None, applies: Mask) -> NDArray[np.int64]:
+        """Microseconds since 1970 UTC, NO_TIME where the mapping names no time."""
+        if time is None:
+            return np.full(self.frame.height, NO_TIME)
+        parsed = self._once(("time", time), lambda: read_times(self.frame, time, self.mapping))
+        self._blame(applies, parsed.reason, time.column)
+        self._notice(applies, parsed, time.column)
+        return parsed.values
+
+    def count(self, good: Mask) -> Counter[str]:
+        """How many good rows each notice is about."""
+        return Counter({text: int((mask & good).sum()) for text, mask in self._noticed.items()})
+
+    def _amounts(self, amount: Amount) -> Parsed[Decimals]:
+        if amount.column is not None and not amount.said:
+            texts = clean(self.frame[amount.column], self.mapping)
+            if texts.dtype == pl.String:  # once a batch, however many rules read the column
+                self._once(("look", amount.column, amount.currency), lambda: self.watch.look(amount, texts))
+        return read_amounts(self.frame, amount, self.mapping)
+
+    def _once(self, key: Hashable, read: Callable[[], T]) -> T:
+        if key not in self._read:
+            self._read[key] = read()
+        found: T = self._read[key]
+        return found
+
+    def _blame(self, applies: Mask, reason: NDArray[Any], column: str | None) -> None:
+        new = applies & (reason != Reason.FINE) & (self.reason == Reason.FINE)
+        if new.any():
+            self.columns.append(column)
+            self.reason[new] = reason[new]
+            self.column[new] = len(self.columns) - 1
+
+    def _notice(self, applies: Mask, parsed: Parsed[Any], column: str | None) -> None:
+        for words, mask in parsed.notices.items():
+            text = words if column is None else f"{column}: {words}"
+            self._noticed[text] = self._noticed.get(text, False) | (mask & applies)

@@ -1,0 +1,158 @@
+"""One pass over the sources: batches become checked, coded events, and every row is accounted for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ecograph.errors import MappingError, SourceError
+from ecograph.ingest.duplicates import Duplicates
+from ecograph.ingest.encode import Encoder
+from ecograph.ingest.events import EventBatch, events
+from ecograph.ingest.memory import check_memory
+from ecograph.ingest.participants import Said
+from ecograph.ingest.reduce import Reducer
+from ecograph.ingest.report import IngestReport, SourceFacts
+from ecograph.ingest.setaside import SetAside
+from ecograph.ingest.source import Batch, Dialect, Source, columns, read, resolve
+from ecograph.ingest.watch import Watch
+from ecograph.mapping import Mapping
+from ecograph.progress import Progress, Tick, track
+from ecograph.schema import Relation
+
+__all__ = ["Scan", "load_mapping"]
+
+_AGAIN = {"count": "rows equal to an earlier one kept", "drop": "rows equal to an earlier one dropped"}
+
+
+def load_mapping(mapping: Any, sources: list[Source], every: str | None) -> Mapping:
+    """The mapping asked for (itself, TOML, or the default), checked against the columns of every source."""
+    chosen = mapping if mapping is None or isinstance(mapping, Mapping) else Mapping.from_toml(mapping)
+    for source in sources:
+        found = columns(source, Dialect() if chosen is None else chosen.dialect)
+        chosen = chosen or Mapping.default(found)
+        chosen.check(found)
+    assert chosen is not None, "there is at least one source"
+    return chosen if every is None else replace(chosen, every=every)
+
+
+class Scan:
+    """Reads sources once and keeps the books: ids, attributes, rows set aside, notices.
+
+    Parameters
+    ----------
+    source : see ``read_events``. mapping : the same. every : the same.
+    limit : bytes that ids and keys of rows may take. bad : takes the rows set aside.
+    """
+
+    def __init__(self, source: Any, mapping: Any, every: str | None, limit: int, bad: SetAside) -> None:
+        named = mapping.format if isinstance(mapping, Mapping) else None
+        self._sources = resolve(source, format=named)
+        self.mapping = load_mapping(mapping, self._sources, every)
+        if self.mapping.format != named:  # the TOML says how the source is written
+            self._sources = resolve(source, format=self.mapping.format)
+        self.encoder, self.said = Encoder(), Said()
+        self._watch, self._limit, self._bad = Watch(self.mapping), limit, bad
+        self._seen = None if self.mapping.duplicates == "keep" else Duplicates()
+        self._rows = self._good = self._filtered = self._events = 0
+        self.notices: Counter[str] = Counter()
+
+    @property
+    def zone(self) -> str:
+        """Where days begin: the mapping's time zone."""
+        times = (self.mapping.time, *(self.mapping.time_of(rule) for rule in self.mapping.ties))
+        return next((time.zone for time in times if time is not None), "UTC")
+
+    def run(
+        self, reducer: Reducer | None, progress: Progress, block_bytes: int
+    ) -> tuple[tuple[Relation, ...], NDArray[np.int16]]:
+        """Read everything; give what ``Watch.finish`` gives: relations, and for each code its row.
+
+        Raises
+        ------
+        SourceError : there are no rows. AmbiguityError : amounts that can be read in two ways.
+        """
+        for batch in self._batches(progress, block_bytes):
+            found = self._without_repeats(batch, events(batch, self.mapping, self._watch))
+            assert found.good + found.filtered + found.bad.height == batch.framed, "a row was lost"
+            self._rows += batch.framed
+            self._good += found.good
+            self._filtered += found.filtered
+            self._events += len(found)
+            self._bad.add(found.bad)
+            self.notices += found.notices
+            self.said.add(found.attributes)
+            provider, receiver = self.encoder.encode(found.provider), self.encoder.encode(found.receiver)
+            self._check_memory()
+            if reducer is not None and len(found):
+                reducer.add(provider, receiver, found.relation, found.mantissa, found.scale, found.time)
+        if self._rows == 0:
+            raise SourceError(f"there are no rows in {self._sources[0].name}.", hint="is it the right file, and whole?")
+        relations = self._watch.finish()
+        self._bad.publish()
+        return relations
+
+    def report(self) -> IngestReport:
+        """The books as they stand; ``self.notices`` that are zero are left out."""
+        return IngestReport(
+            sources=tuple(SourceFacts(source.name, source.sha256(), source.nbytes) for source in self._sources),
+            rows=self._rows, good=self._good, filtered=self._filtered, quarantined=self._bad.count,
+            events=self._events, participants=len(self.encoder), reasons=dict(sorted(self._bad.reasons.items())),
+            notices=dict(sorted((+self.notices).items())), quarantine=self._bad.frame,
+        )  # fmt: skip
+
+    def check(self, *, strict: bool) -> None:
+        """Raise where too many rows are bad, or none gave an event."""
+        self.report().check(strict=strict)
+        if self._events == 0:
+            raise MappingError(
+                f"none of the {self._rows:,} rows gives a tie: {self._filtered:,} are filtered out,"
+                f" {self._bad.count:,} can't be understood.",
+                hint="look at the filters (where) of the mapping and at the values they compare with.",
+            )
+
+    def _batches(self, progress: Progress, block_bytes: int) -> Iterator[Batch]:
+        sizes = [source.nbytes for source in self._sources]
+        total = None if None in sizes else float(sum(size or 0 for size in sizes))
+        before = 0
+        with track(progress, "reading events", total) as tick:
+            for source in self._sources:
+                here = partial(_ahead, tick, before)
+                yield from read(
+                    source, self.mapping.dialect, self.mapping.columns, block_bytes=block_bytes, progress=here
+                )
+                before += source.nbytes or 0
+
+    def _without_repeats(self, batch: Batch, found: EventBatch) -> EventBatch:
+        """Count good rows that repeat an earlier one, and drop them where the mapping says so."""
+        if self._seen is None or not len(found):
+            return found
+        rows = np.unique(found.row)
+        again = rows[self._seen.again(batch.frame[rows])]
+        self.notices[_AGAIN[self.mapping.duplicates]] += again.size
+        if self.mapping.duplicates == "count" or not again.size:
+            return found
+        keep = ~np.isin(found.row, again)
+        return replace(
+            found, good=found.good - again.size, filtered=found.filtered + again.size,
+            provider=found.provider.filter(pl.Series(keep)), receiver=found.receiver.filter(pl.Series(keep)),
+            **{name: getattr(found, name)[keep] for name in ("relation", "mantissa", "scale", "time", "row")},
+        )  # fmt: skip
+
+    def _check_memory(self) -> None:
+        keys = 0 if self._seen is None else self._seen.nbytes
+        check_memory(
+            self.encoder.nbytes + keys, self._limit, f"{len(self.encoder):,} ids" + " and row keys" * bool(keys)
+        )
+
+
+def _ahead(tick: Tick, before: int, here: float) -> None:
+    """Tell of progress within one source, ``before`` bytes having been read in others."""
+    tick(before + here)

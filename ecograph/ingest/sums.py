@@ -1,0 +1,139 @@
+"""Exact sums of the events of a bucket: how each relation is added, and the sums themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecograph.cpu.exact import digits_needed
+from ecograph.cpu.reduce import NARROW, SCALES, add_narrow, add_times, add_wide, round_narrow, round_wide, survey
+from ecograph.ingest.blocks import Columns
+from ecograph.ties import NO_TIME
+
+__all__ = ["Plan", "Sums", "Survey"]
+
+_NEVER = np.iinfo(np.int64).max
+
+
+class Survey:
+    """What the amounts of each relation are like, seen before any is added; relations are numbers as they come."""
+
+    def __init__(self) -> None:
+        self._biggest = np.zeros((0, SCALES), np.uint64)
+        self._count = np.zeros(0, np.int64)
+        self._lowest = self._highest = np.zeros(0, np.int64)
+
+    def add(self, relation: NDArray[np.int16], mantissa: NDArray[np.int64], scale: NDArray[np.int8]) -> None:
+        """Look at amounts mantissa / 10**scale (scale -1: the bits of a float64)."""
+        more = int(relation.max(initial=-1)) + 1 - self._count.size
+        if more > 0:
+            self._biggest = np.concatenate([self._biggest, np.zeros((more, SCALES), np.uint64)])
+            self._count = np.concatenate([self._count, np.zeros(more, np.int64)])
+            self._lowest = np.concatenate([self._lowest, np.full(more, _NEVER)])
+            self._highest = np.concatenate([self._highest, np.full(more, -_NEVER)])
+        self._count += np.bincount(relation, minlength=self._count.size)
+        with np.errstate(over="ignore"):  # minus the smallest int64 is meant
+            survey(relation, mantissa, mantissa.view(np.float64), scale, self._biggest.reshape(-1), self._lowest,
+                   self._highest)  # fmt: skip
+
+    def plan(self, power: int) -> Plan:
+        """How to sum the amounts (``power`` 1) or their squares (2) of each relation."""
+        rules = [self._rule(k, power) for k in range(self._count.size)]
+        width = max((digits_needed(power * low, power * high) for places, low, high in rules if places < 0), default=0)
+        return Plan(power == 2, np.array([places for places, _, _ in rules], np.int8),
+                    np.array([low if places < 0 else NARROW for places, low, _ in rules], np.int64), width)  # fmt: skip
+
+    def _rule(self, k: int, power: int) -> tuple[int, int, int]:
+        """(decimals, or -1 for wide; smallest and largest binary exponent there can be) of relation k."""
+        sizes = [(s, int(m)) for s, m in enumerate(self._biggest[k]) if m]
+        places = max((s for s, _ in sizes), default=0)
+        most = max((m * 10 ** (places - s) for s, m in sizes), default=0)
+        few = most < 2**62 if power == 1 else most < 2**63 and most**2 * int(self._count[k]) < 2**126
+        if self._highest[k] == -_NEVER and few:
+            return places, 0, 0
+        low, high = int(self._lowest[k]), int(self._highest[k])
+        for s, m in sizes:  # 1 / 10**s is the smallest amount with s decimals but zero; one bit for rounding up
+            low, high = min(low, -(10**s).bit_length()), max(high, m.bit_length() - (10**s).bit_length() + 2)
+        return -1, low - 53, high
+
+
+@dataclass(frozen=True)
+class Plan:
+    """By relation: decimals (-1 = wide) and the binary exponent of a superaccumulator's unit; its digits."""
+
+    square: bool
+    places: NDArray[np.int8]
+    unit: NDArray[np.int64]
+    width: int
+
+    def ranked(self, rank: NDArray[np.int16]) -> Plan:
+        """The same with relation k at ``rank[k]``."""
+        places, unit = np.zeros(rank.size, np.int8), np.full(rank.size, NARROW)
+        places[rank[: self.places.size]] = self.places
+        unit[rank[: self.unit.size]] = self.unit
+        return Plan(self.square, places, unit, self.width)
+
+
+class Sums:
+    """Amounts and squares, counts and times of the ties met so far; grows with them."""
+
+    def __init__(self, weight: Plan, square: Plan) -> None:
+        self._plans = {"weight": weight, "weight_sq": square}
+        self._columns: dict[str, NDArray[Any]] = {}
+        self._room = 0
+        self._make_room(1024)
+
+    def clear(self) -> None:
+        """Start again at zero; memory is kept where wiping it is cheap."""
+        if self._room > 1 << 17:
+            self._room = 0
+            self._make_room(1024)
+        for name, values in self._columns.items():
+            values[:] = _start(name)
+
+    def add(self, tie: NDArray[np.int32], events: Columns, n_ties: int) -> None:
+        """Add events; ``tie`` is the row of each among ``n_ties``."""
+        if n_ties > self._room:
+            self._make_room(n_ties)
+        c = self._columns
+        relation, mantissa, scale = events["relation"], events["mantissa"], events["scale"]
+        add_times(tie, events["time"], c["count"], c["first"], c["last"])
+        with np.errstate(over="ignore"):  # limbs carry
+            for name, plan in self._plans.items():
+                add_narrow(
+                    tie, relation, mantissa, scale, plan.places, plan.square, c[f"{name} high"], c[f"{name} low"]
+                )
+                if plan.width:
+                    add_wide(tie, relation, mantissa, mantissa.view(np.float64), scale, plan.unit, plan.square,
+                             plan.width, c[f"{name} digits"])  # fmt: skip
+
+    def finish(self, relation: NDArray[np.int16]) -> Columns:
+        """The columns of ``Ties`` that are sums; ``relation`` is each tie's."""
+        c, n = self._columns, relation.size
+        out: Columns = {}
+        with np.errstate(over="ignore"):
+            for name, plan in self._plans.items():
+                out[name] = np.zeros(n)
+                round_narrow(relation, plan.places, plan.square, c[f"{name} high"], c[f"{name} low"], out[name])
+                if plan.width:
+                    round_wide(relation, plan.unit, plan.square, plan.width, c[f"{name} digits"], out[name])
+        return out | {name: c[name][:n] for name in ("count", "first", "last")}
+
+    def _make_room(self, n_ties: int) -> None:
+        """Lengthen the columns, at least doubling them, so that growing costs O(1) a tie."""
+        new = max(n_ties - self._room, self._room)
+        dtypes: dict[str, Any] = {"count": np.int64, "first": np.int64, "last": np.int64}
+        for name in self._plans:
+            dtypes |= {f"{name} high": np.int64, f"{name} low": np.uint64, f"{name} digits": np.int64}
+        for name, dtype in dtypes.items():
+            width = self._plans[name.split()[0]].width if name.endswith("digits") else 1
+            more = np.full(new * width, _start(name), dtype)
+            self._columns[name] = np.concatenate([self._columns[name], more]) if self._room else more
+        self._room += new
+
+
+def _start(name: str) -> int:
+    return NO_TIME if name in ("first", "last") else 0

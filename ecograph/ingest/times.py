@@ -1,0 +1,169 @@
+"""Times of a column as microseconds since 1970 UTC, never guessed."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ecograph.errors import MappingError
+from ecograph.ingest.amounts import floats, read_numbers
+from ecograph.ingest.cells import Parsed, Reason, clean
+from ecograph.mapping import Mapping, Time
+from ecograph.mapping_words import nearest_words
+from ecograph.ties import NO_TIME
+
+__all__ = ["check_time", "read_times"]
+
+_SECOND = 1_000_000
+_FIRST, _LAST = -2_208_988_800 * _SECOND, 7_289_654_400 * _SECOND  # 1900-01-01 and 2201-01-01, UTC
+_TICK = {"s": _SECOND, "ms": 1000, "us": 1}
+_US = pl.Datetime("us")
+_HALF_MONTH = pl.duration(days=15)
+_ISO = (
+    r"^(?<day>\d{4}-\d{2}-\d{2})"
+    r"(?:[Tt ](?<clock>\d{2}:\d{2})(?::(?<second>\d{2}(?:\.\d{1,9})?))?"
+    r" ?(?<zone>[Zz]|[+-]\d{2}(?::?\d{2})?)?)?$"
+)
+
+
+class _Local(NamedTuple):
+    """Clock readings, how far each is ahead of UTC (null: the mapping's zone says), and reasons."""
+
+    clock: pl.Series
+    ahead: pl.Series
+    reason: NDArray[np.uint8]
+
+
+def check_time(time: Time) -> None:
+    """Raise MappingError where Polars knows no such zone or can't parse by such a format."""
+    try:
+        pl.Series([0]).cast(_US).dt.replace_time_zone(time.zone)
+    except pl.exceptions.PolarsError:
+        from zoneinfo import available_timezones
+
+        near = nearest_words(time.zone, sorted(available_timezones())).partition(" There are")[0]
+        raise MappingError(f"the time zone {time.zone!r} isn't known.", hint=near) from None
+    if time.format is not None:
+        try:
+            _by_format(pl.Series([""]), time.format)
+        except pl.exceptions.PolarsError as error:
+            said = str(error).partition("\n")[0][:200]
+            raise MappingError(f"the time format {time.format!r} can't be used: {said}") from None
+
+
+def read_times(frame: pl.DataFrame, time: Time, mapping: Mapping) -> Parsed[NDArray[np.int64]]:
+    """When each row happened, in microseconds since 1970 UTC; NO_TIME (with a notice) where the cell is missing.
+
+    Text is ISO 8601 (``2020-01-31``, ``2020-01-31 23:59``, ``2020-01-31T23:59:59.5+07:00``, ``...Z``) or of the
+    format given; 01/02/2020 without a format is bad, never guessed. Times without offset are in ``time.zone``:
+    one that occurs twice (clocks set back) is the earlier, with a notice; one that never occurs is bad (Polars'
+    tables know no summer time after 2099). What lies outside the years 1900 to 2200 is bad. With ``not_before``,
+    a time more than 15 days earlier than that column's own is moved on by one month, with a notice: days of a
+    month that wrap past its end.
+    """
+    local = _local(clean(frame[time.column], mapping), time, mapping)
+    clock, moved = local.clock, np.zeros(frame.height, np.bool_)
+    if time.not_before is not None:
+        floor = _local(clean(frame[time.not_before], mapping), time, mapping).clock
+        late = pl.select((clock < floor - _HALF_MONTH).fill_null(False)).to_series()
+        clock, moved = (
+            pl.select(pl.when(late).then(clock.dt.offset_by("1mo")).otherwise(clock)).to_series(),
+            late.to_numpy(),
+        )
+    utc, twice = _utc(clock, local.ahead, time.zone)
+    reason = local.reason.copy()
+    known = clock.is_not_null().to_numpy()
+    reason[known & utc.is_null().to_numpy()] = Reason.NO_SUCH_LOCAL_TIME
+    microseconds = utc.fill_null(NO_TIME).to_numpy().copy()
+    outside = known & (reason == Reason.FINE) & ((microseconds < _FIRST) | (microseconds >= _LAST))
+    reason[outside] = Reason.YEARS
+    undated = (reason == Reason.FINE) & ~known
+    notices = {"events without a time kept, undated": undated, "times moved on by one month": moved,
+               "times that occur twice read as the earlier": twice}  # fmt: skip
+    return Parsed(microseconds, reason, notices)
+
+
+def _local(cells: pl.Series, time: Time, mapping: Mapping) -> _Local:
+    fine = np.zeros(cells.len(), np.uint8)
+    none, zero = (pl.Series(v, dtype=pl.Int64).new_from_index(0, cells.len()) for v in ([None], [0]))
+    if isinstance(cells.dtype, pl.Datetime):
+        zoned = cells.dtype.time_zone is not None
+        naive = cells.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zoned else cells
+        return _Local(naive.cast(_US), zero if zoned else none, fine)
+    if cells.dtype == pl.Date:
+        return _Local(cells.cast(_US), none, fine)
+    if time.epoch is not None:
+        clock, reason = _of_epoch(cells, _TICK[time.epoch], mapping)
+        return _Local(clock, zero, reason)
+    text = cells if cells.dtype == pl.String else cells.cast(pl.Int64, strict=False).cast(pl.String)
+    text = pl.select(pl.lit(time.prefix) + text.str.strip_chars()).to_series()
+    if time.format is None:
+        clock, ahead = _by_iso(text)
+    else:
+        clock, ahead = _by_format(text, time.format), zero if _has_offset(time.format) else none
+    failed = (cells.is_not_null() & clock.is_null()).to_numpy()
+    why = Reason.NOT_ISO if time.format is None else Reason.TIME
+    return _Local(clock, ahead, np.where(failed, why, Reason.FINE).astype(np.uint8))
+
+
+def _by_iso(text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Clock readings of ISO 8601 texts and how far they say to be ahead of UTC (null: they don't)."""
+    parts = text.str.extract_groups(_ISO).struct.unnest()
+    day, clock, second, zone = (pl.col(name) for name in ("day", "clock", "second", "zone"))
+    written = day + " " + clock.fill_null("00:00") + ":" + second.fill_null("00")
+    digits = zone.str.replace_all(r"\D", "")
+    hours, rest = (part.cast(pl.Int64, strict=False) for part in (digits.str.slice(0, 2), digits.str.slice(2)))
+    minutes = hours * 60 + rest.fill_null(0)
+    sign = pl.when(zone.str.starts_with("-")).then(-1).otherwise(1)
+    ahead = pl.when(zone.str.to_uppercase() == "Z").then(0).otherwise(sign * minutes) * (60 * _SECOND)
+    out = parts.select(clock=written.str.strptime(_US, "%Y-%m-%d %H:%M:%S%.f", strict=False), ahead=ahead)
+    return out["clock"], out["ahead"]
+
+
+def _by_format(text: pl.Series, form: str) -> pl.Series:
+    form = re.sub(r"(?<!%)\.%f", "%.f", form)
+    if _has_offset(form):
+        return text.str.strptime(pl.Datetime("us", "UTC"), form, strict=False).dt.replace_time_zone(None)
+    return text.str.strptime(_US, form, strict=False)
+
+
+def _has_offset(form: str) -> bool:
+    return re.search(r"%(:{0,3}|#)z|%\+", form) is not None
+
+
+def _of_epoch(cells: pl.Series, tick: int, mapping: Mapping) -> tuple[pl.Series, NDArray[np.uint8]]:
+    """Clock readings of numbers of ticks since 1970; what is finer than a microsecond is cut off."""
+    cells = cells.fill_nan(None) if cells.dtype.is_float() else cells
+    numbers = read_numbers(cells, mapping)
+    mantissa, scale = numbers.values
+    power = 10 ** np.maximum(scale, 0).astype(np.int64)
+    whole, part = np.divmod(mantissa, power)
+    about, binary = floats(numbers.values), scale < 0
+    far = np.where(
+        binary, (about < _FIRST / tick) | (about >= _LAST / tick), (whole < _FIRST // tick) | (whole >= _LAST // tick)
+    )
+    exact = np.where(far, 0, whole) * tick + part * tick // power
+    microseconds = np.where(binary, np.floor(np.where(far, 0.0, about) * tick).astype(np.int64), exact)
+    missing = numbers.reason == Reason.AMOUNT_MISSING
+    reason = np.where(missing | (numbers.reason == Reason.FINE), Reason.FINE, Reason.TIME).astype(np.uint8)
+    reason[far & (reason == Reason.FINE) & ~missing] = Reason.YEARS
+    return pl.Series(microseconds).set(pl.Series(missing | (reason != Reason.FINE)), None).cast(_US), reason
+
+
+def _utc(clock: pl.Series, ahead: pl.Series, zone: str) -> tuple[pl.Series, NDArray[np.bool_]]:
+    """Microseconds UTC, null where the zone has no such time; and where it has it twice."""
+    plain = clock.cast(pl.Int64)
+    if zone == "UTC":
+        return plain - ahead.fill_null(0), np.zeros(clock.len(), np.bool_)
+    open_ = clock.set(ahead.is_not_null(), None)
+    earlier, later = (
+        open_.dt.replace_time_zone(zone, ambiguous=which, non_existent="null")
+        .dt.convert_time_zone("UTC")
+        .cast(pl.Int64)
+        for which in ("earliest", "latest")
+    )
+    return (plain - ahead).fill_null(earlier), (earlier != later).fill_null(False).to_numpy()

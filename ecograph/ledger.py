@@ -1,0 +1,207 @@
+"""The ranked external resources of a conductor: a table, what it rests on, and ways out."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ecograph.errors import OutputError
+from ecograph.html import escape, plain, quoted
+
+__all__ = ["NAMED", "Certificate", "Ledger"]
+
+NAMED = 20  # ids of tied ones that a row names; the notes say how many there are
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Why the candidates shown are the right ones."""
+
+    lens: str  # the ranking it is about
+    lowest: float  # lower bound of the last one shown
+    outside: float | None  # upper bound of all candidates not shown; None: there are none
+    solved: int  # candidates solved one by one
+    bound: float  # no value shown is further below the true one
+    unique: bool  # no other set of this size would do as well
+
+    @property
+    def sentence(self) -> str:
+        """The certificate in words."""
+        if self.outside is None:
+            what = "All candidates are shown"
+        elif self.unique:
+            what = f"No other candidate exceeds {self.outside:.6g}; the last one shown has at least {self.lowest:.6g}"
+        else:
+            what = (
+                f"The set is not unique: the last one shown has {self.lowest:.6g} and others may have as much "
+                f"(none more than {self.outside:.6g}); equal values are ordered by id"
+            )
+        solved = f"; {self.solved:,} candidates solved one by one" if self.solved else ""
+        return f"{what}; values are exact to {self.bound:.1g}{solved}."
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ledger:
+    """What ``ecograph.reliance`` found: one row an external resource, best first.
+
+    Parameters
+    ----------
+    table : columns rank (competition ranks: 1, 2, 2, 4), id, role, group, one column a lens in [0, 1], and
+        tied_with: ids of others whose values can't be told apart (the first 20 by id).
+    conductor : whose reliance it is.
+    by : the lens that ranks; "first_round" where reach is counted until chains come back to the conductor.
+    lenses : the lens columns of the table.
+    notes : what a reader has to know, one sentence each.
+    certificate : why these are the right ones.
+    agreement : Kendall's tau-b between lenses over the rows shown, NaN where a lens is constant; None for one
+        lens or a one-step ecosystem.
+    n_external : external resources of the conductor, whatever their role.
+    n_candidates : those that were ranked: of the role asked for.
+    provenance : parameters, device, solver, and where the ecosystem came from.
+    """
+
+    table: pl.DataFrame
+    conductor: str
+    by: str
+    lenses: tuple[str, ...]
+    notes: tuple[str, ...]
+    certificate: Certificate
+    agreement: pl.DataFrame | None
+    n_external: int
+    n_candidates: int
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """How many rows are shown."""
+        return self.table.height
+
+    @property
+    def title(self) -> str:
+        """What the table is, in one line."""
+        of = f"{len(self):,} of {self.n_candidates:,}"
+        return f"What {plain(self.conductor)} relies on, by {self.by} ({of} external resources)"
+
+    def __repr__(self) -> str:
+        rows = [["rank", "id", "role", "group", *self.lenses], *self._cells()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        sides = ["rjust", "ljust", "ljust", "ljust", *["rjust"] * len(self.lenses)]
+        lines = (
+            "  ".join(getattr(cell, side)(width) for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
+            for row in rows
+        )
+        return "\n".join([self.title, *lines, *self._remarks()])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{escape(name)}</th>" for name in ("rank", "id", "role", "group", *self.lenses))
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self._cells(limit=80)
+        )
+        remarks = "".join(f"<li>{escape(remark, 600)}</li>" for remark in self._remarks())
+        return (
+            f'<div class="ecograph"><strong>{escape(self.title, 200)}</strong><table><thead><tr>{head}</tr></thead>'
+            f"<tbody>{body}</tbody></table><ul>{remarks}</ul></div>"
+        )
+
+    def _cells(self, limit: int = 40) -> list[list[str]]:
+        """Rows as text; a rank that is shared ends in =."""
+        return [
+            [
+                f"{row['rank']}{'=' if row['tied_with'] else ''}",
+                *("" if row[name] is None else plain(row[name], limit) for name in ("id", "role", "group")),
+                *(f"{row[lens]:.6g}" for lens in self.lenses),
+            ]
+            for row in self.table.iter_rows(named=True)
+        ]
+
+    def _remarks(self) -> list[str]:
+        out = [*self.notes, self.certificate.sentence]
+        if self.agreement is not None:
+            names = self.agreement["lens"].to_list()
+            pairs = [f"{a}-{b} {self.agreement[b][i]:.3f}" for i, a in enumerate(names) for b in names[i + 1 :]]
+            out.append(f"Agreement of lenses (Kendall's tau-b over the {len(self):,} shown): {', '.join(pairs)}.")
+        return out
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The table as an Arrow stream, for any library that takes one."""
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def plot(self, **options: Any) -> Any:
+        """Draw the ledger; see ``ecograph.figures.ledger.draw``."""
+        from ecograph.figures.ledger import draw
+
+        return draw(self, **options)
+
+    # Files, whole or not at all
+
+    def write_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write the table as Parquet; an existing file is replaced once the new one is whole."""
+        _replace(path, self.table.write_parquet)
+
+    def write_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write the table as CSV (UTF-8); ``tied_with`` holds a JSON list."""
+        tied = [json.dumps(ids, ensure_ascii=False) for ids in self.table["tied_with"].to_list()]
+        _replace(path, self.table.with_columns(pl.Series("tied_with", tied, dtype=pl.String)).write_csv)
+
+    def write_latex(self, path: str | os.PathLike[str]) -> None:
+        """Write the table as a LaTeX ``tabular``; whatever LaTeX would read as a command is escaped."""
+        _replace(path, lambda file: Path(file).write_text(self.to_latex(), encoding="utf-8"))
+
+    def to_latex(self) -> str:
+        """A LaTeX ``tabular`` without packages; text in other scripts needs XeLaTeX or LuaLaTeX."""
+        columns = "rlll" + "r" * len(self.lenses)
+        rows = [["rank", "id", "role", "group", *self.lenses], *self._cells(limit=80)]
+        lines = [" & ".join(map(_latex, row)) + r" \\" for row in rows]
+        head = [rf"\begin{{tabular}}{{{columns}}}", r"\hline", lines[0], r"\hline"]
+        return "\n".join([*head, *lines[1:], r"\hline", r"\end{tabular}", ""])
+
+    def facts(self) -> dict[str, Any]:
+        """Everything but the table, ready for JSON."""
+        return {
+            "conductor": self.conductor,
+            "by": self.by,
+            "lenses": list(self.lenses),
+            "n_external": self.n_external,
+            "n_candidates": self.n_candidates,
+            "notes": list(self.notes),
+            "certificate": asdict(self.certificate) | {"sentence": self.certificate.sentence},
+            "provenance": self.provenance,
+        }
+
+
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
+          ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}",
+          "-": r"{-}", "'": r"{'}", "[": "{[}", "]": "{]}", **{c: f"\\{c}" for c in "&%$#_{}"}}  # fmt: skip
+
+
+def _latex(text: str) -> str:
+    """Text that LaTeX sets as it stands; single marks in braces can't join to dashes, quotes or options."""
+    return "".join(_LATEX.get(c, c) for c in text)
+
+
+def _replace(path: str | os.PathLike[str], write: Callable[[str], Any]) -> None:
+    target = Path(path)
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:50]}.", suffix=".tmp", dir=target.parent)
+        os.close(handle)
+        write(temporary)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise OutputError(f"Can't write {quoted([target])}: {error.strerror}.", hint="choose another place") from None
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

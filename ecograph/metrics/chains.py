@@ -1,0 +1,197 @@
+"""How often do chains of dependence pass by, and how likely do they ever?
+
+N = (I - P)^-1 sums all chains. ``visits`` is its row of the conductor, ``hitting`` the probabilities
+f_ok = N_ok / N_kk, each with a bound that follows from the residual of the result itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecograph.cpu import chains as kernels
+from ecograph.cpu.components import Rows, compact_rows, flip_rows
+from ecograph.device import check_memory
+from ecograph.errors import ConvergenceError
+from ecograph.metrics.components import Components
+from ecograph.metrics.operator import Dependence
+from ecograph.progress import Progress, track
+
+__all__ = ["BATCH", "Graph", "Visits", "compact", "hitting", "returning", "visits"]
+
+BATCH = 32  # lanes solved together: 4 blocks keep 4 threads busy and 24 bytes a lane and participant in memory
+WIDTH = 8  # lanes in a block: one cache line of float64
+STRETCH = 8  # sweeps between attempts to jump ahead: the smallest ratio needs some to become the rate
+MOST = 20_000  # sweeps before giving up
+
+F8Array: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """What a conductor depends on, renumbered so that most arrows lead to a smaller number.
+
+    A closed class may be one node without arrows (*lumped*): entering it is what counts. The conductor is the last.
+    """
+
+    node: NDArray[np.int32]  # of each participant; -1 where no chain gets
+    rows: Rows
+    back: Rows  # transpose, numbered backwards
+    circular: NDArray[np.bool_]  # is the node on a circle, so that N_kk > 1?
+
+    @property
+    def n(self) -> int:
+        """How many nodes."""
+        return int(self.circular.size)
+
+
+def compact(dependence: Dependence, found: Components, *, barred: int = -1, lump: bool = True) -> Graph:
+    """The graph of the participants in ``found``; with ``lump``, each closed class becomes one node."""
+    component = found.component[found.order]
+    closed = found.closed[component] & lump
+    fresh = np.ones(component.size, np.bool_)
+    fresh[1:] = ~closed[1:] | (component[1:] != component[:-1])
+    node = np.full(found.component.size, -1, np.int32)
+    node[found.order] = np.cumsum(fresh) - 1
+    member = np.where(closed, np.int32(-1), found.order)[fresh]
+    rows = compact_rows(dependence.ptr, dependence.provider, dependence.value, member, node, barred)
+    return Graph(node, rows, flip_rows(rows), ((found.size[component] > 1) & ~closed)[fresh])
+
+
+@dataclass(frozen=True, eq=False)
+class Visits:
+    """x = N_o. from below, by node: N_ok - x_k lies in [-under, over] * N_kk."""
+
+    x: F8Array
+    over: float
+    under: float
+    sweeps: int
+
+
+def visits(graph: Graph, tol: float, *, damping: float = 1.0, progress: Progress = None) -> Visits:
+    """Row o of N as x: x' (I - damping P) = e_o up to a residual s with |s|_1 <= tol.
+
+    N_ok - x_k = sum_j s_j N_jk and N_jk = f_jk N_kk <= N_kk, hence the bounds of ``Visits``.
+    """
+    ptr, column, entry = graph.back
+    rows = ptr, column, entry * damping
+    start, ones = np.zeros(1, np.int32), np.ones(graph.n)  # numbered backwards, the conductor is the first
+    h, left, sweeps = _sum_chains(
+        rows, start, ones, tol, hold=False, label="chains from the conductor", progress=progress
+    )
+    if left.max() > tol:
+        raise _unfinished("from the conductor", left, tol)
+    over, under = _residual(rows, h, start, ones, hold=False)
+    if (error := float(over[0] + under[0])) > 2.0 * tol:
+        raise _rounded(error, tol, float(h.sum()))
+    return Visits(h[::-1, 0].copy(), float(over[0]), float(under[0]), sweeps)
+
+
+def returning(graph: Graph, x: F8Array) -> F8Array:
+    """Lower bounds of f_ko, the probability that a chain from k ever needs the conductor, by node."""
+    if not graph.circular[-1]:
+        return np.zeros(graph.n)
+    start = np.array([graph.n - 1], np.int32)
+    h, _, _ = _sum_chains(graph.rows, start, x / x.sum(), 1e-6, hold=True, label="chains back", most=200)
+    return np.minimum(h[:, 0], 1.0)
+
+
+def hitting(
+    graph: Graph, found: Visits, nodes: NDArray[np.int32], tol: float, progress: Progress = None
+) -> tuple[F8Array, F8Array, int]:
+    """Lower and upper bounds of f_ok for each of ``nodes``, and the number of sweeps.
+
+    h approaches the hitting vector f of k from below: h_k = 1, rho = P h - h >= 0 in all other rows. Then
+
+        0 <= f_o - h_o <= sum_i x_i rho_i + |s|_1.
+
+    Proof. v = f - h has v_k = 0 and 0 <= v <= 1; (I - P) v is rho in the rows other than k and -P_k. v <= 0
+    in row k. With e_o' = x' (I - P) + s':  v_o = sum_{i != k} x_i rho_i - x_k P_k. v + s' v, where the second
+    term is <= 0 and the third <= |s|_1. (Where rounding makes some rho negative, v_o falls by at most
+    sum_i x_i |rho_i|, N_o. being x up to terms of second order; the lower bound is lowered by that.)
+
+    While sweeping, rho = U d <= P d for the last change d, and x' P d = x' d - (e_o - s)' d <= (x + s)' d:
+    the weighted mass on which ``_sum_chains`` stops bounds sum_i x_i rho_i.
+    """
+    weight = found.x + found.over
+    h, left, sweeps = _sum_chains(graph.rows, nodes, weight, tol / 2, hold=True, label="candidates", progress=progress)
+    if left.max() > tol / 2:
+        raise _unfinished("to the candidates", left, tol / 2)
+    over, under = _residual(graph.rows, h, nodes, found.x, hold=True)
+    if (error := float((over + under).max()) + found.over + found.under) > tol:
+        raise _rounded(error, tol, float(found.x.sum()))
+    at_o = h[graph.n - 1 :: graph.n].ravel()[: nodes.size]
+    return at_o - under, at_o + over + found.over + found.under, sweeps
+
+
+def _sum_chains(
+    rows: Rows,
+    start: NDArray[np.int32],
+    weight: F8Array,
+    goal: float,
+    *,
+    hold: bool,
+    label: str,
+    progress: Progress = None,
+    most: int | None = None,
+) -> tuple[F8Array, F8Array, int]:
+    """Sweep until the weighted change of every lane is <= goal; ``hold`` pins the rows in ``start`` at 1."""
+    n, lanes = weight.size, start.size
+    width = 1 if lanes == 1 else WIDTH
+    blocks = -(-lanes // width)
+    check_memory(3 * 8 * n * blocks * width, "the chains", "leave lenses='reach' out, or look at a smaller view")
+    h, before = np.zeros((blocks * n, width)), np.empty((blocks * n, width))
+    pins = np.arange(lanes) // width * n + start, np.arange(lanes) % width
+    h[pins] = 1.0
+    d = h.copy()
+    held = np.full(blocks * width, -1, np.int32)
+    held[:lanes] = start  # in the first sweep always: the ones in `start` are what the sums begin with
+    mass = np.zeros(blocks * width)
+    mass[:lanes] = 1.0
+    left = mass.copy()
+    with track(progress, label, float(-np.log10(goal))) as tick:
+        for sweep in range(1, (most or MOST) + 1):
+            if stretch := sweep % STRETCH == 0:
+                before[:] = d
+            kernels.sweep_lanes(*rows, held, weight, d, h, mass)
+            if stretch:
+                kernels.stretch_lanes(before, weight, d, h, mass)
+            if sweep == 1:
+                d[pins] = 0.0
+                held[:lanes] = start if hold else -1
+            running = left > goal
+            left[running] = mass[running]
+            tick(float(-np.log10(max(left.max(), goal))))
+            if left.max() <= goal:
+                break
+            mass[:] = np.repeat(np.where(left.reshape(blocks, width).max(axis=1) > goal, 1.0, 0.0), width)
+    return h, left, sweep
+
+
+def _residual(
+    rows: Rows, h: F8Array, start: NDArray[np.int32], weight: F8Array, *, hold: bool
+) -> tuple[F8Array, F8Array]:
+    lanes = start.size
+    nobody = np.full(lanes, -1, np.int32)
+    plus, minus = np.empty(lanes), np.empty(lanes)
+    kernels.residual_lanes(*rows, *((start, nobody) if hold else (nobody, start)), weight, h, plus, minus)
+    return plus, minus
+
+
+def _unfinished(what: str, left: F8Array, goal: float) -> ConvergenceError:
+    return ConvergenceError(
+        f"After {MOST:,} sweeps over the chains {what}, {left.max():.3g} of chain mass is still on its way "
+        f"(wanted: {goal:.3g}). Hardly anything leaves the circles of dependence here.",
+        hint="give the outside options (external_cost, or leak=0.01), ask for feedback=False, or a larger tol",
+    )
+
+
+def _rounded(error: float, tol: float, length: float) -> ConvergenceError:
+    return ConvergenceError(
+        f"Chains are {length:.3g} ties long on average: float64 carries the result to {error:.1g} only, not to "
+        f"tol={tol:.1g}.",
+        hint=f"ask for tol={10 * error:.0e}, give the outside options (external_cost, leak=), or feedback=False",
+    )

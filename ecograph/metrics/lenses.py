@@ -1,0 +1,113 @@
+"""The values of each lens over the candidates, with bounds, and how they were found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecograph.metrics import chains
+from ecograph.metrics.components import Components, components
+from ecograph.metrics.operator import Dependence
+from ecograph.metrics.ranking import Bounds, settle
+from ecograph.progress import Progress
+
+__all__ = ["Reach", "direct", "one_step", "rooted"]
+
+
+def direct(dependence: Dependence, o: int, rows: NDArray[np.intp]) -> Bounds:
+    """P[o, k] of each candidate: the share of the conductor's inputs that comes straight from it."""
+    shares = np.zeros(dependence.ptr.size - 1)
+    provider, value = dependence.row(o)
+    shares[provider] = value
+    return Bounds(shares[rows], shares[rows])
+
+
+def rooted(
+    dependence: Dependence, found: Components, rows: NDArray[np.intp], restart: float, tol: float, progress: Progress
+) -> Bounds:
+    """Rooted reliance, a sum_t (1 - a)^t (P')^t e_o of each candidate.
+
+    It is a times the visits of P scaled by 1 - a. The residual s of those bounds the error in the 1-norm by
+    a |s|_1 / a, since rows of the scaled P sum to at most 1 - a.
+    """
+    graph = chains.compact(dependence, found, lump=False)
+    visits = chains.visits(graph, tol / 2, damping=1.0 - restart, progress=progress)
+    x = restart * visits.x[graph.node[rows]]
+    return Bounds(np.maximum(x - visits.under, 0.0), x + visits.over)
+
+
+def one_step(dependence: Dependence, found: Components, o: int) -> bool:
+    """Is no chain of dependence from the conductor longer than one tie?"""
+    rows = found.order
+    ends = dependence.ptr[rows + 1] - dependence.ptr[rows]
+    return int(ends.sum()) == int(dependence.ptr[o + 1] - dependence.ptr[o])
+
+
+@dataclass
+class Reach:
+    """f_ok of candidates, or with ``barred`` = o their first-round reach, solved where and when it is asked for."""
+
+    dependence: Dependence
+    found: Components
+    o: int
+    rows: NDArray[np.intp]
+    tol: float
+    barred: int = -1
+    progress: Progress = None
+    solved: int = 0
+    sweeps: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.barred >= 0:
+            self.found = components(self.dependence, np.array([self.o]), barred=self.barred)
+        self.graph = chains.compact(self.dependence, self.found, barred=self.barred)
+        self.visits = chains.visits(self.graph, self.tol / 4, progress=self.progress)
+        self.sweeps.append(self.visits.sweeps)
+        self.node = self.graph.node[self.rows]
+        self.known = ~self.graph.circular[self.node]
+        self.bounds = self._first_bounds()
+
+    def _first_bounds(self) -> Bounds:
+        """Exact to the residual off the circles, where N_kk = 1; elsewhere 0 and u_k of design.md.
+
+        u_k: N_kk >= 1 + f_ko N_ok, as a chain from k may come to o and from there N_ok times to k. With
+        N_ok = x_k + delta N_kk, 0 <= delta <= e: f_ok = x_k / N_kk + delta <= (x_k + e) / (1 + f_ko x_k).
+        """
+        x, error = self.visits.x, self.visits.over + self.visits.under
+        back = np.zeros(x.size) if self.known.all() else chains.returning(self.graph, x)
+        high = np.where(self.graph.circular, (x + error) / (1.0 + back * x), x + error)
+        low = np.where(self.graph.circular, 0.0, x - self.visits.under)
+        return self._within(Bounds(low[self.node], high[self.node]), self.rows)
+
+    def _within(self, bounds: Bounds, rows: NDArray[np.intp]) -> Bounds:
+        """No reach is below direct, nor above 1: a chain of one tie is a chain, and a probability is one."""
+        least = direct(self.dependence, self.o, rows).low
+        low = np.maximum(np.minimum(bounds.low, 1.0), least)
+        return Bounds(low, np.maximum(np.minimum(bounds.high, 1.0), low))
+
+    def solve(self, at: NDArray[np.intp]) -> Bounds:
+        """Bounds of the candidates at some positions, one lane each."""
+        low, high, sweeps = chains.hitting(self.graph, self.visits, self.node[at], self.tol, self.progress)
+        self.solved += at.size
+        self.sweeps.append(sweeps)
+        return self._within(Bounds(low, high), self.rows[at])
+
+    def settle(self, k: int) -> tuple[Bounds, NDArray[np.intp], float]:
+        """Bounds and positions of the candidates that may be among the k largest, and the bound of all others."""
+        bounds, known = settle(
+            self.bounds, self.known, k, self.solve, batch=chains.BATCH, spare=max(4 * k, 4 * chains.BATCH)
+        )
+        self.bounds, self.known = bounds, known
+        at = np.flatnonzero(known)
+        return bounds.take(at), at, float(bounds.high[~known].max(initial=-np.inf))
+
+    def values(self, at: NDArray[np.intp]) -> Bounds:
+        """Bounds of the candidates at these positions, all solved."""
+        rest = at[~self.known[at]]
+        for start in range(0, rest.size, chains.BATCH):
+            some = rest[start : start + chains.BATCH]
+            self.bounds.low[some], self.bounds.high[some] = self.solve(some)
+            self.known[some] = True
+        return self.bounds.take(at)

@@ -1,0 +1,108 @@
+"""Which values are the largest, as far as their bounds can tell?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ROUNDING", "Bounds", "Shown", "codes", "first", "settle", "touching"]
+
+ROUNDING = 1e-13  # relative: some 900 units in the last place, beyond what sums along a chain lose
+F8Array: TypeAlias = NDArray[np.float64]
+
+
+class Bounds(NamedTuple):
+    """Each value lies in [low, high]; low is the value shown."""
+
+    low: F8Array
+    high: F8Array
+
+    def take(self, rows: NDArray[np.intp]) -> Bounds:
+        """The bounds of some."""
+        return Bounds(self.low[rows], self.high[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """The first so many, best first: positions, competition ranks, and the positions tied with each."""
+
+    at: NDArray[np.intp]
+    rank: NDArray[np.int64]
+    tied: list[NDArray[np.intp]]
+    kth: float  # the smallest lower bound of those shown
+    outside: float  # the largest upper bound of the others; -inf where there are none
+
+
+def touching(bounds: Bounds) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Positions by falling value, and for each place in that order the group of overlapping bounds it is in."""
+    order = np.argsort(-bounds.low, kind="stable")
+    low, high = bounds.low[order] * (1 - ROUNDING), bounds.high[order] * (1 + ROUNDING)
+    after = np.maximum.accumulate(high[::-1])[::-1]  # a later one with wide bounds may reach over its neighbours
+    return order, np.concatenate([[0], np.cumsum(after[1:] < low[:-1])]).astype(np.int64)[: order.size]
+
+
+def codes(bounds: Bounds) -> NDArray[np.int64]:
+    """Equal numbers for values that can't be told apart, larger ones for larger values."""
+    order, group = touching(bounds)
+    out = np.empty(order.size, np.int64)
+    out[order] = -group
+    return out
+
+
+def first(bounds: Bounds, k: int, ids: Callable[[NDArray[np.intp]], list[str]]) -> Shown:
+    """The k largest of values whose bounds are all known; ties are ordered by id."""
+    order, group = touching(bounds)
+    k = min(k, order.size)
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    ends = np.append(starts[1:], order.size)
+    at, rank, tied = [], [], []
+    for start, end in zip(starts[: group[k - 1] + 1], ends, strict=False):
+        members = order[start:end]
+        if members.size > 1:
+            names = ids(members)
+            members = members[sorted(range(members.size), key=names.__getitem__)]
+        for position in members[: k - start]:
+            at.append(position)
+            rank.append(start + 1)
+            tied.append(members[members != position])
+    chosen = np.array(at, np.intp)
+    others = np.ones(order.size, np.bool_)
+    others[chosen] = False
+    outside = float(bounds.high[others].max(initial=-np.inf))
+    return Shown(chosen, np.array(rank, np.int64), tied, float(bounds.low[chosen].min()), outside)
+
+
+def settle(
+    bounds: Bounds,
+    known: NDArray[np.bool_],
+    k: int,
+    solve: Callable[[NDArray[np.intp]], Bounds],
+    *,
+    batch: int,
+    spare: int,
+) -> tuple[Bounds, NDArray[np.bool_]]:
+    """Solve candidates in the order of their upper bounds until the k largest are certain.
+
+    That is so when the k-th best lower bound is >= the upper bound of every candidate that isn't solved: none of
+    them can be larger. Those that may be equal are solved too, up to ``spare`` in all.
+
+    ``bounds`` are those of all candidates, (0, u) where not ``known``; ``solve`` gives those of some.
+    """
+    low, high, known = bounds.low.copy(), bounds.high.copy(), known.copy()
+    solved = 0
+    while True:
+        best = low[known]
+        kth = np.partition(best, best.size - k)[best.size - k] if best.size >= k else -np.inf
+        must = np.flatnonzero(~known & (high > kth))
+        may = np.flatnonzero(~known & (high * (1 + ROUNDING) >= kth * (1 - ROUNDING)))
+        rest = may if solved < spare else must
+        if not rest.size:
+            return Bounds(low, high), known
+        some = rest[np.argsort(-high[rest], kind="stable")[:batch]]
+        low[some], high[some] = solve(some)
+        known[some] = True
+        solved += some.size

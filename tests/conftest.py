@@ -1,0 +1,51 @@
+"""What all tests share: how hard Hypothesis tries, where the real data is, and what the header says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from ecograph import provenance
+from ecograph.doctor import data_folder
+
+
+def _profile(name: str, max_examples: int, *, derandomize: bool = False) -> None:
+    # A slow machine must not fail a test, and a compiling kernel is slow at its first call.
+    settings.register_profile(
+        name,
+        max_examples=max_examples,
+        derandomize=derandomize,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        print_blob=True,
+    )
+
+
+_profile("dev", 40)
+_profile("ci", 60, derandomize=True)
+_profile("nightly", 3000)
+_profile("nojit", 5, derandomize=True)
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "dev")
+settings.load_profile(PROFILE)
+
+
+def pytest_report_header() -> list[str]:
+    versions = " ".join(f"{name} {version}" for name, version in provenance.versions().items())
+    jit = "off" if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0") else "on"
+    data = data_folder()
+    return [
+        f"versions: {versions}",
+        f"hypothesis profile: {PROFILE}; numba: {jit}; real data: {data if data.is_dir() else 'none'}",
+    ]
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data; a test that asks for it is skipped where there is none."""
+    folder = data_folder()
+    if not folder.is_dir():
+        pytest.skip(f"there is no real data in {folder}; set ECOGRAPH_DATA to its folder to run this test")
+    return folder

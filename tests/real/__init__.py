@@ -1,0 +1,1 @@
+"""Acceptance on real data, recounted here with nothing but the standard library."""

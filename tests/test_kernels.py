@@ -1,0 +1,149 @@
+"""Every kernel is compiled once, can't write where it only reads, and is cached under what it was made from."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numba
+import pytest
+from numba.extending import is_jitted
+
+CPU = Path(__file__).resolve().parents[1] / "ecograph" / "cpu"
+
+pytestmark = pytest.mark.skipif(
+    bool(numba.config.DISABLE_JIT), reason="Numba is switched off: there are no kernels to look at"
+)
+
+
+def kernels() -> Iterator[tuple[str, Any]]:
+    for path in sorted(CPU.glob("*.py")):
+        module = importlib.import_module(f"ecograph.cpu.{path.stem}")
+        for name, value in vars(module).items():
+            if is_jitted(value) and value.py_func.__module__ == module.__name__:
+                yield f"{path.stem}.{name}", value
+
+
+KERNELS = {} if numba.config.DISABLE_JIT else dict(kernels())
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_has_one_signature(name: str) -> None:
+    signatures = KERNELS[name].signatures
+    assert len(signatures) == 1, (
+        f"ecograph.cpu.{name} is compiled for {signatures}; declare one with ecograph.cpu._jit.jit"
+    )
+
+
+def roots(value: ast.AST) -> set[str]:
+    """Names whose memory ``value`` may share: ``x``, ``x[a:b]``, ``(x, y)``; not ``x.size`` or ``f(x)``."""
+    if isinstance(value, ast.Name):
+        return {value.id}
+    if isinstance(value, ast.Subscript | ast.Starred):
+        return roots(value.value)
+    if isinstance(value, ast.Tuple | ast.List):
+        return set().union(*map(roots, value.elts))
+    return set()
+
+
+def stored_by_call(call: ast.Call, known: dict[str, Any]) -> set[str]:
+    """Names that a call may store into: another kernel says so in its signature, NumPy by name, others may always."""
+    if isinstance(call.func, ast.Attribute):
+        if call.func.attr in ("copyto", "fill", "partition", "put", "shuffle", "sort"):
+            return roots(call.func.value).union(*map(roots, call.args))
+        return set()
+    callee = known.get(getattr(call.func, "id", ""))
+    if callee is None or not is_jitted(callee):
+        return set()
+    kinds = callee.signatures[0]
+    handed = [value for value, kind in zip(call.args, kinds, strict=False) if getattr(kind, "mutable", False)]
+    return set().union(*map(roots, handed))
+
+
+def written(function: Any) -> set[str]:
+    """Names of arrays that a function may store into, also by way of a view or another kernel."""
+    nodes = list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))))
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            names |= roots(node)
+        elif isinstance(node, ast.Call):
+            names |= stored_by_call(node, function.__globals__)
+    for _ in nodes:  # a view of a view: as many rounds as could ever be needed, mostly one
+        views = [n for n in nodes if isinstance(n, ast.Assign) and set().union(*map(roots, n.targets)) & names]
+        more = set().union(*(roots(node.value) for node in views))
+        if more <= names:
+            break
+        names |= more
+    return names
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_arrays_that_are_only_read_are_declared_read_only(name: str) -> None:
+    kernel = KERNELS[name]
+    touched = written(kernel.py_func)
+    parameters = inspect.signature(kernel.py_func).parameters
+    too_free = [
+        parameter
+        for parameter, kind in zip(parameters, kernel.signatures[0], strict=True)
+        if isinstance(kind, numba.types.Array) and kind.mutable and parameter not in touched
+    ]
+    assert not too_free, f"ecograph.cpu.{name} only reads {too_free}; declare them without the trailing w"
+
+
+def run(code: str, folder: Path, **environment: str) -> str:
+    kept = {name: value for name, value in os.environ.items() if name not in ("ECOGRAPH_CACHE", "XDG_CACHE_HOME")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=kept | {"PYTHONPATH": str(folder)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_cache_is_named_after_what_the_kernels_are_made_from(tmp_path: Path) -> None:
+    (tmp_path / "ecograph").mkdir()
+    (tmp_path / "ecograph" / "__init__.py").touch()
+    shutil.copytree(CPU, tmp_path / "ecograph" / "cpu", ignore=shutil.ignore_patterns("__pycache__"))
+    helper = tmp_path / "ecograph" / "cpu" / "helper.py"
+    code = "from ecograph.cpu import _jit; print(_jit._CACHE)"
+    caches = []
+    for body in ("return x + 1", "return x + 2", "return x + 1"):
+        helper.write_text(f"def step(x):\n    {body}\n")
+        caches.append(run(code, tmp_path, ECOGRAPH_CACHE=str(tmp_path / "cache")))
+    assert caches[0] != caches[1], "a change in a helper must not find the old machine code"
+    assert caches[0] == caches[2]
+    assert caches[0].startswith(str(tmp_path / "cache"))
+
+
+def test_without_a_writable_folder_kernels_still_run_and_doctor_says_so(tmp_path: Path) -> None:
+    wall = tmp_path / "wall"  # folders under a file can't be made, not even by root
+    wall.touch()
+    code = """
+from ecograph.cpu._jit import i8, jit
+@jit(i8, i8)
+def double(x):
+    return 2 * x
+from ecograph.doctor import examine
+(finding,) = [each for each in examine() if each.name == "kernel cache"]
+print(double(21), finding.ok, finding.found, "|", finding.remedy)
+"""
+    file = tmp_path / "script.py"  # Numba reads a kernel's source, which -c doesn't keep
+    file.write_text(code)
+    said = run(f"exec(compile(open({str(file)!r}).read(), {str(file)!r}, 'exec'))", CPU.parents[1],
+               HOME=str(wall / "home"), XDG_CACHE_HOME=str(wall / "cache"))  # fmt: skip
+    assert said.startswith("42 False no writable cache folder")
+    assert "ECOGRAPH_CACHE" in said
