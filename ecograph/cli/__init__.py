@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -9,6 +10,10 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``ecograph``; ends with SystemExit (docs/cli.md lists the exit codes)."""
-    from ecograph.cli.commands import app
+    try:
+        from ecograph.cli.commands import app
 
-    app(args=None if arguments is None else list(arguments), prog_name="ecograph")
+        app(args=None if arguments is None else list(arguments), prog_name="ecograph")
+    except KeyboardInterrupt:  # before or after the command itself, which has its own answer
+        print("Stopped.", file=sys.stderr)
+        raise SystemExit(130) from None

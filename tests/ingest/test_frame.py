@@ -128,6 +128,7 @@ def reference(
 @given(texts, st.integers(1, 4), blocks, st.booleans(), st.integers(1, 4), st.integers(1, 40), st.integers(1, 90))
 @example(b'a,"b\n' + b"c\n" * 5, 2, 16, False, 3, 40, 90)
 @example(b'"' + b'""' * 30 + b'",x\n1,2\n', 2, 16, True, 9, 40, 90)
+@example(b'\r",""x\n', 1, 16, False, 9, 40, 90)
 @example(b'a,b\r\n"c\r', 2, 16, False, 9, 40, 90)
 def test_any_bytes_frame_as_the_reference_says_at_any_block_size(
     data: bytes, width: int, block: int, lone: bool, lines: int, cell: int, record: int

@@ -1,0 +1,128 @@
+"""The network that a loss cascades over: shares of inputs by class, shares of outputs, markets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ecograph.cpu import cascade as kernels
+from ecograph.cpu.csr import by_provider
+from ecograph.cpu.operator import share_rows
+from ecograph.ecosystem import Ecosystem
+from ecograph.errors import EcographError, UnitError
+from ecograph.html import quoted
+from ecograph.metrics.components import components
+from ecograph.metrics.operator import Arrows, Dependence, arrows
+from ecograph.suggest import offer
+
+__all__ = ["Built", "Essentiality", "build"]
+
+Essentiality = Mapping[tuple[str, str], int]
+LINEAR, ESSENTIAL = 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """The network as the kernels take it, and what the notes need."""
+
+    network: kernels.Network
+    closed: NDArray[np.bool_]  # in a class that sells to itself only
+    relations: tuple[str, ...]
+
+
+def build(
+    eco: Ecosystem,
+    essentiality: Essentiality | None,
+    layer: str | None,
+    relation_weights: Mapping[str, float] | None,
+    normalise: str | None,
+) -> Built:
+    """Merge the ties, class them, and divide. O(ties log ties) with essential inputs, else O(ties)."""
+    found = arrows(eco, layer=layer, relation_weights=relation_weights, normalise=normalise)
+    n = len(eco)
+    groups = _codes(_column(eco, "group"))
+    receiver = np.repeat(np.arange(n, dtype=np.int32), np.diff(found.ptr))
+    kind = _kinds(eco, groups, found.provider, receiver, essentiality)
+    run = np.where(kind == ESSENTIAL, groups[found.provider], -1).astype(np.int32)
+    order = np.lexsort((found.provider, run, receiver)) if (run >= 0).any() else slice(None)
+    provider, amount, run = found.provider[order], found.amount[order], np.ascontiguousarray(run[order])
+    _, down = share_rows(found.ptr, amount, _outside(eco, "external_cost", np.diff(found.ptr) > 0, normalise), 1.0)
+    kernels.essential_shares(found.ptr, amount, run, down)
+    down[kind[order] == 0] = 0.0
+    out_ptr, rows = by_provider(provider, n)
+    demand = _outside(eco, "external_demand", np.diff(out_ptr) > 0, normalise)
+    out, up = share_rows(out_ptr, amount[rows], demand, 1.0)
+    buyer = receiver[rows]
+    market = _codes(pl.select(pl.coalesce(_column(eco, "market"), _column(eco, "group"))).to_series())
+    high, low = kernels.market_totals(out, market, int(market.max(initial=-1)) + 1)
+    network = kernels.Network(found.ptr, provider, down, run, out_ptr, buyer, up, out, market, high, low)
+    for array in network:
+        array.setflags(write=False)
+    return Built(network, _closed(network, demand, found), found.relations)
+
+
+def _column(eco: Ecosystem, name: str) -> pl.Series:
+    if name in eco.participants.columns:
+        return eco.participants[name]
+    return pl.Series(name, [None], dtype=pl.String).new_from_index(0, len(eco))
+
+
+def _codes(names: pl.Series) -> NDArray[np.int32]:
+    """A number for each name, and one of its own for each null."""
+    levels = names.drop_nulls().unique().sort()
+    codes = names.cast(pl.Enum(levels)).to_physical().cast(pl.Int32)
+    own = levels.len() + names.is_null().cast(pl.Int32).cum_sum() - 1
+    return np.ascontiguousarray(codes.fill_null(own).to_numpy(), np.int32)
+
+
+def _kinds(
+    eco: Ecosystem,
+    groups: NDArray[np.int32],
+    provider: NDArray[np.int32],
+    receiver: NDArray[np.int32],
+    essentiality: Essentiality | None,
+) -> NDArray[np.int8]:
+    """Class of each arrow: 0 negligible, 1 linear, 2 essential."""
+    kind = np.full(provider.size, LINEAR, np.int8)
+    if not essentiality:
+        return kind
+    if wrong := [pair for pair, value in essentiality.items() if value not in (0, LINEAR, ESSENTIAL)]:
+        raise EcographError(
+            f"essentiality of {wrong[0]} is {essentiality[wrong[0]]!r}.", hint="0 negligible, 1 linear, 2 essential"
+        )
+    group = _column(eco, "group")
+    named = dict(zip(eco.ids.filter(group.is_null()), groups[group.is_null().to_numpy()].tolist(), strict=True))
+    named |= dict(zip(group.drop_nulls(), groups[group.is_not_null().to_numpy()].tolist(), strict=True))
+    if strange := [name for pair in essentiality for name in pair if name not in named]:
+        hint = offer(strange[0], pl.Series(list(named), dtype=pl.String), "groups (a null group goes by the id)")
+        raise EcographError(f"essentiality names {quoted(strange)}, no group of a participant.", hint=hint)
+    size = int(groups.max()) + 1
+    pairs = sorted((named[seller] * size + named[buyer], value) for (seller, buyer), value in essentiality.items())
+    keys, values = np.array([key for key, _ in pairs]), np.array([value for _, value in pairs], np.int8)
+    asked = groups[provider].astype(np.int64) * size + groups[receiver]
+    at = np.minimum(np.searchsorted(keys, asked), keys.size - 1)
+    return np.where(keys[at] == asked, values[at], kind)
+
+
+def _outside(eco: Ecosystem, name: str, used: NDArray[np.bool_], normalise: str | None) -> NDArray[np.float64]:
+    """Amounts bought or sold outside the data; null = 0."""
+    if name not in eco.participants.columns:
+        return np.zeros(len(eco))
+    given = eco.participants[name].cast(pl.Float64).fill_null(0.0).to_numpy()
+    if normalise and (given[used] > 0).any():
+        raise UnitError(
+            f'{name} is an amount, and normalise="relation" turns amounts into shares of totals.',
+            hint=f"use relation_weights= ({name} is then in the unit they lead to)",
+        )
+    return np.ascontiguousarray(given, np.float64)
+
+
+def _closed(net: kernels.Network, demand: NDArray[np.float64], found: Arrows) -> NDArray[np.bool_]:
+    """Who sits in a class whose members sell to each other only, and nothing outside the data?"""
+    sells = Dependence(net.out_ptr, net.receiver, net.up, net.out, (demand > 0).astype(np.uint8), found.relations)
+    classes = components(sells, np.arange(net.out.size))
+    return classes.closed[classes.component]
