@@ -6,13 +6,13 @@ counts as the exact fraction it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from math import nan, sqrt
 from typing import Any
 
-Id = Hashable
+Id = Any
 Tie = Sequence[Any]
 Operator = dict[Id, dict[Id, Fraction]]
 
@@ -153,9 +153,6 @@ def kendall_tau_b(x: Sequence[Any], y: Sequence[Any]) -> float:
 
 def _sign(a: Any, b: Any) -> int:
     return int(a > b) - int(a < b)
-
-
-# The field's centralities, over w[i][j]: what j gets from i
 
 
 def amounts(ties: Iterable[Tie], ids: Iterable[Id]) -> Operator:
