@@ -103,7 +103,7 @@ def gunzip(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
     except zlib.error as error:
         raise _damaged(name, done, brief(error)) from None
     if not inflate.eof:
-        raise _damaged(name, done + len(inflate.flush()), "the stream is cut short")
+        raise _damaged(name, done, "the stream is cut short")
 
 
 def _damaged(name: str, done: int, why: str) -> SourceError:
