@@ -146,7 +146,7 @@ class Ledger:
 
     def write_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the table as CSV (UTF-8); ``tied_with`` holds a JSON list."""
-        tied = [json.dumps(ids, ensure_ascii=False) for ids in self.table["tied_with"]]
+        tied = [json.dumps(ids, ensure_ascii=False) for ids in self.table["tied_with"].to_list()]
         _replace(path, self.table.with_columns(pl.Series("tied_with", tied, dtype=pl.String)).write_csv)
 
     def write_latex(self, path: str | os.PathLike[str]) -> None:
