@@ -262,7 +262,9 @@ def eps_sensitivity(
     shocks = _Shocks(np.arange(len(eco) + 1), np.arange(len(eco), dtype=np.int32), np.zeros(len(eco)))
     frames = []
     for each in eps:
-        columns = _run(built, kernels.Rule(substitution == "market", True, float(each), PUBLISHED_LIMIT), shocks, weight, None)
+        columns = _run(
+            built, kernels.Rule(substitution == "market", True, float(each), PUBLISHED_LIMIT), shocks, weight, None
+        )
         frame = pl.DataFrame({"id": eco.ids, **columns}).select("id", "total", "down", "up", "iterations")
         frames.append(frame.select(pl.lit(float(each)).alias("eps"), pl.all()))
     return pl.concat(frames)
@@ -289,7 +291,9 @@ def _weights(eco: Ecosystem, given: Weights | None, out: NDArray[np.float64]) ->
     else:
         values = np.array(out if given is None else given, np.float64)
     if values.shape != (len(eco),):
-        raise EcographError(f"weights have the shape {values.shape}.", hint=f"one for each of {len(eco):,} participants")
+        raise EcographError(
+            f"weights have the shape {values.shape}.", hint=f"one for each of {len(eco):,} participants"
+        )
     if not (np.isfinite(values).all() and (values >= 0).all() and values.any()):
         raise EcographError("weights have to be numbers >= 0, one of them above 0.", hint="None: what each one sells")
     return values / fsum(values)
@@ -311,7 +315,9 @@ def _lost(eco: Ecosystem, closure: Closure) -> _Lost:
     """Rows and what they keep."""
     if isinstance(closure, np.ndarray):
         if closure.shape != (len(eco),):
-            raise EcographError(f"A shock has the shape {closure.shape}.", hint=f"({len(eco)},), in the order of eco.ids")
+            raise EcographError(
+                f"A shock has the shape {closure.shape}.", hint=f"({len(eco)},), in the order of eco.ids"
+            )
         kept, rows = np.asarray(closure, np.float64), np.arange(len(eco))
     elif isinstance(closure, Mapping):
         kept, rows = 1.0 - np.array(list(closure.values()), np.float64), eco.rows_of(list(closure))
@@ -349,8 +355,8 @@ def _run(
             tick(part.stop)
     if not rule.published and (run[:, 1] > rule.stop).any():
         raise ConvergenceError(
-            f"{(run[:, 1] > rule.stop).sum():,} of {lanes:,} cascades still changed by up to {run[:, 1].max():.1g} after "
-            f"{rule.limit:,} rounds.",
+            f"{(run[:, 1] > rule.stop).sum():,} of {lanes:,} cascades still changed by up to {run[:, 1].max():.1g} "
+            f"after {rule.limit:,} rounds.",
             hint="ask for a larger tol, or give external_cost and external_demand: little leaks out of some class",
         )
     losses = dict(zip(("total", "down", "up"), map(pl.Series, np.minimum(score, 1.0).T.copy()), strict=True))
@@ -388,14 +394,16 @@ def _notes(built: Built, shocks: _Shocks, reference: bool, residual: pl.Series) 
             "offers <= 1e-10 counts as one that offers 1. See eps_sensitivity()."
         )
         if astray := int((residual > PUBLISHED_EPS).sum()):
-            notes.append(f"Warning: {astray:,} shocks never stopped; theirs is the state after {PUBLISHED_LIMIT:,} rounds.")
+            notes.append(
+                f"Warning: {astray:,} shocks never stopped; theirs is the state after {PUBLISHED_LIMIT:,} rounds."
+            )
     inside = np.add.reduceat(np.append(built.closed[shocks.row], False), shocks.ptr[:-1]) > 0
     inside &= np.diff(shocks.ptr) > 0
     if hit := int(inside.sum()):
         notes.append(
-            f"Warning: {hit:,} of {inside.size:,} shocks hit a closed class: {int(built.closed.sum()):,} participants sell "
-            "to each other only and nothing outside the data, so no loss of customers leaks out and up ends at 1 for all "
-            "of a class that any shock hits, however small. Give external_demand, or read the column down."
+            f"Warning: {hit:,} of {inside.size:,} shocks hit a closed class: {int(built.closed.sum()):,} participants "
+            "sell to each other only and nothing outside the data, so no loss of customers leaks out and up ends at 1 "
+            "for all of a class that any shock hits, however small. Give external_demand, or read the column down."
         )
     return tuple(notes)
 

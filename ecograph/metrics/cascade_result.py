@@ -47,7 +47,9 @@ class CascadeResult:
 
     def _facts(self) -> str:
         bound = "no error bound" if self.error_bound is None else f"error at most {self.error_bound:.1g}"
-        return f"{self.table.height:,} shocks; at most {self.iterations:,} rounds, residual {self.residual:.1g}, {bound}."
+        return (
+            f"{self.table.height:,} shocks; at most {self.iterations:,} rounds, residual {self.residual:.1g}, {bound}."
+        )
 
     def __repr__(self) -> str:
         return "\n".join([str(self.table), self._facts(), *self.notes])
