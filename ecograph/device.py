@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Literal, NamedTuple
 
 from ecograph.errors import DeviceError, EcographError, MemoryLimitError
+from ecograph.provenance import memory
 
 __all__ = ["Choice", "Device", "check_memory", "choose", "find_gpu"]
 
@@ -49,12 +49,7 @@ def find_gpu() -> str | None:
 
 
 def check_memory(nbytes: int, what: str, hint: str) -> None:
-    """Refuse work whose arrays don't fit in the memory that is free now."""
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        with open("/proc/meminfo") as lines:  # counts what caches would give back, which sysconf doesn't
-            free = max(free, *(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")))
-    except (OSError, ValueError, TypeError):
-        return  # not told on this system
-    if nbytes > free:
+    """Refuse work whose arrays don't fit in the memory that a program could get now."""
+    free = memory()[1]
+    if free is not None and nbytes > free:
         raise MemoryLimitError(f"{nbytes / 1e9:.1f} GB are needed for {what}, {free / 1e9:.1f} GB are free.", hint=hint)

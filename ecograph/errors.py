@@ -1,6 +1,6 @@
 """What can go wrong, said so that its reader can mend it: what we saw, what we need, the way out.
 
-Every error carries ``exit_code``, which the command line returns (docs/data.md lists them).
+Every error carries ``exit_code``, which the command line returns (docs/cli.md lists them).
 """
 
 from __future__ import annotations

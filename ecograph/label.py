@@ -77,16 +77,15 @@ def options_for(carried: dict[str, Any], maps: dict[str, Any]) -> dict[str, Any]
 
 
 def text_or_numbers(name: str, values: list[Any]) -> pl.Series:
-    """Python values of one type; "" is null, but for ids."""
+    """Python values as a column, if they are of one type."""
     try:
-        column = series(name, values)
+        return series(name, values)
     except UNREADABLE:
         kinds = sorted({type(value).__name__ for value in values})
         raise GraphFormatError(
             f"The values for {name} ({', '.join(kinds)}) aren't all numbers or all text in valid Unicode.",
             hint=f"make them one type, or give {name}=None to leave them out",
         ) from None
-    return column.replace("", None) if column.dtype == pl.String and name != "id" else column
 
 
 def readable(column: pl.Series, options: dict[str, Any]) -> pl.Series:

@@ -176,7 +176,7 @@ class Ledger:
 
 
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-          ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}",
+          ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\symbol{34}", "`": r"\textasciigrave{}",
           "-": r"{-}", "'": r"{'}", "[": "{[}", "]": "{]}", **{c: f"\\{c}" for c in "&%$#_{}"}}  # fmt: skip
 
 

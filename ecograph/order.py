@@ -51,7 +51,7 @@ def canonical_order(ids: pl.Series) -> NDArray[np.intp]:
     --------
     >>> ids = pl.Series(["driver-1", "driver-2", "driver-3"])
     >>> ids[canonical_order(ids)].to_list()
-    ['driver-3', 'driver-2', 'driver-1']
+    ['driver-2', 'driver-3', 'driver-1']
     """
     data, offsets = text_buffers(ids)
     hashes = hash_rows(data, offsets)

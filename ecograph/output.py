@@ -28,6 +28,8 @@ from ecograph.swap import move_into_place
 
 __all__ = ["PROVENANCE", "output_folder", "read_output", "uninterrupted", "write_text"]
 
+_REPLACE = "replace it with overwrite (--overwrite), or write elsewhere."
+
 
 @contextmanager
 def output_folder(
@@ -74,7 +76,7 @@ def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = Fal
     """Write one file, whole or not at all; an existing one only with ``overwrite``."""
     target = Path(os.path.realpath(path))
     if target.exists() and not overwrite:
-        raise OutputError(f"{printable(target)} exists already.", hint="add --overwrite, or write elsewhere.")
+        raise OutputError(f"{printable(target)} exists already.", hint=_REPLACE)
     with atomic_path(target) as temporary, temporary.open("x", encoding="utf-8", newline="\n") as file:
         file.write(text)
         file.flush()
@@ -106,12 +108,12 @@ def _check_replaceable(target: Path, overwrite: bool) -> None:
     if not present:
         return
     if not overwrite:
-        raise OutputError(f"{printable(target)} exists already.", hint="add --overwrite, or name another folder.")
+        raise OutputError(f"{printable(target)} exists already.", hint=_REPLACE)
     if strangers := sorted(present - _files_it_lists(target) - {PROVENANCE}):
         shown = ", ".join(printable(name, width=60) for name in strangers[:3])
         raise OutputError(
             f"{printable(target)} holds {len(strangers)} file(s) that ecograph didn't write there: {shown}.",
-            hint="move them away or name another folder; --overwrite replaces only ecograph's own output.",
+            hint="move them away or name another folder; overwrite replaces only ecograph's own output.",
         )
 
 

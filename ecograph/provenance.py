@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["MADE_AT", "NEEDED", "graph_tool_version", "machine", "memory", "plain", "record", "setup_facts",
+__all__ = ["MADE_AT", "NEEDED", "machine", "memory", "plain", "record", "setup_facts",
            "system_name", "version_of", "versions"]  # fmt: skip
 
 MADE_AT = "made_at"
@@ -67,15 +67,23 @@ def _now() -> datetime:
 
 
 def versions() -> dict[str, str]:
-    """Version of ecograph and of each package that can change a number or a figure; absent ones are left out."""
-    return dict(_versions())
+    """Version of ecograph and of each package that can change a number or a figure; absent ones are left out.
+
+    graph-tool is named where it was used: asking it for its version would cost every ranking its import.
+    """
+    return dict(sorted([*_versions(), *_graph_tool()]))
+
+
+def _graph_tool() -> list[tuple[str, str]]:
+    loaded = sys.modules.get("graph_tool")
+    return [("graph-tool", str(loaded.__version__).split()[0])] if loaded is not None else []
 
 
 @cache
 def _versions() -> tuple[tuple[str, str], ...]:
     from ecograph import __version__
 
-    found = {"ecograph": __version__, "python": platform.python_version(), "graph-tool": graph_tool_version()}
+    found: dict[str, str | None] = {"ecograph": __version__, "python": platform.python_version()}
     found |= {name: version_of(name) for name in NEEDED + _ALSO}
     found["cupy"] = next(filter(None, map(version_of, _CUPY)), None)
     return tuple((name, version) for name, version in sorted(found.items()) if version is not None)
@@ -87,15 +95,6 @@ def version_of(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def graph_tool_version() -> str | None:
-    """Version of graph-tool (``2.91``), or None where it can't be imported; Debian keeps no metadata of it to read."""
-    try:
-        import graph_tool
-    except Exception:  # a library it is linked with may fail in its own way
-        return None
-    return str(graph_tool.__version__).split()[0]
 
 
 def machine() -> dict[str, Any]:

@@ -130,5 +130,5 @@ def _inode(target: Path) -> int | None:
 def _refuse(target: Path, reason: str) -> OutputError:
     return OutputError(
         f"{printable(target)} is not a whole ecograph output: {reason}.",
-        hint="run the command that made it again, with --overwrite.",
+        hint="make it again, with overwrite (--overwrite).",
     )

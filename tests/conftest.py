@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -32,14 +36,47 @@ PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "dev")
 settings.load_profile(PROFILE)
 
 
+# Kernels as plain Python are some hundred times slower: what then takes longer than this is left to the other runs.
+PLAIN = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+PLAIN_SECONDS = 15.0
+
+
 def pytest_report_header() -> list[str]:
     versions = " ".join(f"{name} {version}" for name, version in provenance.versions().items())
-    jit = "off" if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0") else "on"
     data = data_folder()
     return [
         f"versions: {versions}",
-        f"hypothesis profile: {PROFILE}; numba: {jit}; real data: {data if data.is_dir() else 'none'}",
+        f"hypothesis profile: {PROFILE}; numba: {'off' if PLAIN else 'on'}; "
+        f"real data: {data if data.is_dir() else 'none'}",
     ]
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """Skip the test that is running when its time is up."""
+
+    def up(signum: int, frame: Any) -> None:
+        pytest.skip(f"as plain Python its kernels take more than {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    with _within(PLAIN_SECONDS) if PLAIN else nullcontext():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    with _within(PLAIN_SECONDS) if PLAIN else nullcontext():
+        yield
 
 
 @pytest.fixture(scope="session")

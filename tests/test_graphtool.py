@@ -56,7 +56,7 @@ def test_in_memory(eco: Ecosystem) -> None:
 
 
 @given(ecosystems())
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_through_a_gt_file(eco: Ecosystem) -> None:
     with TemporaryDirectory() as folder:
         eco.to_graph_tool().save(f"{folder}/g.gt")
@@ -64,7 +64,7 @@ def test_through_a_gt_file(eco: Ecosystem) -> None:
 
 
 @given(ecosystems())
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_through_a_graphml_file(eco: Ecosystem) -> None:
     with TemporaryDirectory() as folder:
         eco.to_graphml(f"{folder}/g.graphml")
@@ -72,7 +72,7 @@ def test_through_a_graphml_file(eco: Ecosystem) -> None:
 
 
 @given(ecosystems(plain_ids=True))
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_through_a_graphml_file_of_graph_tools_own(eco: Ecosystem) -> None:
     people = eco.participants.select("id", "capacity", "external_cost")
     eco = Ecosystem.from_ties(eco.tie_table(), people, relations=eco.relations)

@@ -377,7 +377,8 @@ def test_a_reader_never_sees_a_half(tmp_path: Path) -> None:
     target = tmp_path / "out"
     write_set(target, 0)
     process = start_writer(target)
-    seen, end = set(), time.monotonic() + 20
+    seen: set[int] = set()
+    end = time.monotonic() + 20
     try:
         while len(seen) < 8 and time.monotonic() < end:
             seen.add(read_output(target)["number"])

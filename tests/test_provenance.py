@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import json
 import platform
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -62,7 +64,7 @@ def test_two_records_differ_in_one_field_at_most(monkeypatch: pytest.MonkeyPatch
 
 def test_it_says_with_what_and_never_who_or_where() -> None:
     made = record(seed=1)
-    assert {"ecograph", "python", "graph-tool", *provenance.NEEDED} <= made["versions"].keys()
+    assert {"ecograph", "python", *provenance.NEEDED} <= made["versions"].keys()
     assert made["machine"]["threads"] >= 1
     assert made["machine"]["memory"] > 1024**3
     strings = [value for part in (made["versions"], made["machine"]) for value in part.values()]
@@ -74,3 +76,9 @@ def test_the_caller_cannot_change_what_the_next_one_reads() -> None:
     provenance.versions()["ecograph"] = "changed"
     assert provenance.versions()["ecograph"] != "changed"
     assert provenance.version_of("no-such-package") is None
+
+
+def test_graph_tool_is_named_once_it_was_used() -> None:
+    asked = "import sys; from ecograph.provenance import versions; print('graph-tool' in versions())"
+    for load, named in (("", "False"), ("import graph_tool; ", "True")):
+        assert subprocess.check_output([sys.executable, "-c", load + asked], text=True).strip() == named

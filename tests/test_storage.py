@@ -30,7 +30,7 @@ def eco() -> Ecosystem:
 
 
 @given(ecosystems())
-@settings(max_examples=25)  # each writes to disk and waits for it
+@settings(max_examples=15)  # each writes to disk and waits for it
 def test_what_is_loaded_is_what_was_saved(eco: Ecosystem) -> None:
     with TemporaryDirectory() as folder:
         eco.save(f"{folder}/eco")

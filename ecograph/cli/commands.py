@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ecograph.cli.guard import guarded
+from ecograph.cli.options import (
+    Debug,
+    Events,
+    Folder,
+    Json,
+    MappingFile,
+    MemoryLimit,
+    Overwrite,
+    Participants,
+    Quiet,
+    Strict,
+    bars,
+    names,
+    weights,
+)
 from ecograph.cli.show import print_findings, print_json, print_ledger, print_lines
 
 __all__ = ["app"]
@@ -22,46 +36,6 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 unexpected, 2 usage, 3 source, 4 mapping, 5 too many bad rows, 6 nothing to rank,"
     " 7 no convergence or memory, 8 output, 9 something missing, 130 stopped.",
 )
-
-Events = Annotated[list[str], typer.Argument(help="Files or globs: CSV, TSV (also .gz), NDJSON, Parquet, Arrow IPC.")]
-MappingFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--mapping", "-m", help="TOML that says how a row gives ties (`ecograph map FILE` writes a first one)."
-    ),
-]
-Participants = Annotated[Path | None, typer.Option(help="Table of participants: id, role, group, owner, region, ...")]
-Folder = Annotated[str | None, typer.Option("--output", "-o", help="Folder for the results; all of them or none.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what ecograph wrote there before.")]
-Strict = Annotated[bool, typer.Option("--strict", help="One bad row is an error.")]
-MemoryLimit = Annotated[
-    int | None, typer.Option(min=1, help="Bytes that reading may take; default: half of what is free.")
-]
-Json = Annotated[bool, typer.Option("--json", help="The same facts as JSON on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No bars.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-
-
-def _bars(quiet: bool) -> bool:
-    return not quiet and sys.stderr.isatty()
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _weights(pairs: list[str] | None) -> dict[str, float] | None:
-    """``["ride=2", "meal=0.5"]`` as a dict; a name may hold =."""
-    found: dict[str, float] = {}
-    for pair in pairs or []:
-        name, equals, number = pair.rpartition("=")
-        try:
-            found[name] = float(number)
-        except ValueError:
-            equals = ""
-        if not equals or not name:
-            raise typer.BadParameter(f"{pair!r} isn't NAME=NUMBER.", param_hint="--relation-weight")
-    return found or None
 
 
 @app.command()
@@ -102,14 +76,14 @@ def rank(
     from ecograph.cli.rank import Ask, rank, rank_into
 
     asked = {
-        "by": by, "lenses": _names(lenses), "role": role, "layer": layer, "top": top, "normalise": normalise,
-        "relation_weights": _weights(relation_weight), "restart": restart, "leak": leak, "device": device,
+        "by": by, "lenses": names(lenses), "role": role, "layer": layer, "top": top, "normalise": normalise,
+        "relation_weights": weights(relation_weight), "restart": restart, "leak": leak, "device": device,
     }  # fmt: skip
     ask = Ask(events, conductor, mapping, participants, since, until, every, strict, memory_limit, asked)
     if output is None:
-        ledger, eco = rank(ask, progress=_bars(quiet))
+        ledger, eco = rank(ask, progress=bars(quiet))
     else:
-        ledger, eco = rank_into(output, ask, overwrite=overwrite, progress=_bars(quiet))
+        ledger, eco = rank_into(output, ask, overwrite=overwrite, progress=bars(quiet))
     if json:
         agreement = None if ledger.agreement is None else ledger.agreement.to_dicts()
         print_json({"ranking": ledger.table.to_dicts(), **ledger.facts(), "agreement": agreement,
@@ -136,7 +110,7 @@ def check(
     from ecograph.ingest import check_events
 
     report = check_events(
-        events, mapping=mapping, quarantine=quarantine, memory_limit=memory_limit, progress=_bars(quiet)
+        events, mapping=mapping, quarantine=quarantine, memory_limit=memory_limit, progress=bars(quiet)
     )
     if json:
         print_json(report.to_dict())

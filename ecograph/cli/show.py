@@ -41,10 +41,10 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: I
     from rich.text import Text
 
     width = None if sys.stdout.isatty() else _WIDE
-    console = Console(file=sys.stdout, width=width, markup=False, emoji=False, highlight=False)
+    console = Console(file=sys.stdout, width=width)
     table, numbers = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False), set(right)
     for i, head in enumerate(heads):
-        table.add_column(head, justify="right" if i in numbers else "left", overflow="fold")
+        table.add_column(Text(head), justify="right" if i in numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     console.print(table)

@@ -3,7 +3,7 @@
 Every kernel works on rows in an order where most arrows lead to earlier rows, and on *lanes*: problems
 that share the rows and differ in where they start. Lanes lie in blocks, row-major: the values of row i
 in block b are ``d[b * n + i]``. One writer a block, rows in order within it: the same bits for any number
-of threads.
+of threads. A single block is worked on without waking other threads.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, jit, prange
+from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, i8, jit, prange
 
 __all__ = ["residual_lanes", "stretch_lanes", "sweep_lanes"]
 
@@ -23,7 +23,6 @@ I8Array: TypeAlias = NDArray[np.int64]
 F8Array: TypeAlias = NDArray[np.float64]
 
 
-@jit(types.void, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w, parallel=True)
 def sweep_lanes(
     ptr: I8Array, column: I4Array, p: F8Array, held: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
 ) -> None:
@@ -33,29 +32,53 @@ def sweep_lanes(
     lane l, or -1. Only numbers that aren't negative are added and multiplied: no digits cancel. A block whose
     masses are all 0 is left alone.
     """
+    if mass.size == d.shape[1]:
+        _sweep_block(0, ptr, column, p, held, weight, d, h, mass)
+    else:
+        _sweep_blocks(ptr, column, p, held, weight, d, h, mass)
+
+
+@jit(types.void, i8, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w)
+def _sweep_block(
+    b: int,
+    ptr: I8Array,
+    column: I4Array,
+    p: F8Array,
+    held: I4Array,
+    weight: F8Array,
+    d: F8Array,
+    h: F8Array,
+    mass: F8Array,
+) -> None:
     n, width = ptr.size - 1, d.shape[1]
-    for b in prange(mass.size // width):
-        first, top = b * n, b * width
-        live = False
-        for k in range(top, top + width):
-            live = live or mass[k] > 0.0
-            mass[k] = 0.0
-        if live:
-            acc = np.empty(width)
-            for i in range(n):
-                acc[:] = 0.0
-                for e in range(ptr[i], ptr[i + 1]):
-                    j, q = first + column[e], p[e]
-                    for k in range(width):
-                        acc[k] += q * d[j, k]
+    first, top = b * n, b * width
+    live = False
+    for k in range(top, top + width):
+        live = live or mass[k] > 0.0
+        mass[k] = 0.0
+    if live:
+        acc = np.empty(width)
+        for i in range(n):
+            acc[:] = 0.0
+            for e in range(ptr[i], ptr[i + 1]):
+                j, q = first + column[e], p[e]
                 for k in range(width):
-                    if held[top + k] != i:
-                        d[first + i, k] = acc[k]
-                        h[first + i, k] += acc[k]
-                        mass[top + k] += weight[i] * acc[k]
+                    acc[k] += q * d[j, k]
+            for k in range(width):
+                if held[top + k] != i:
+                    d[first + i, k] = acc[k]
+                    h[first + i, k] += acc[k]
+                    mass[top + k] += weight[i] * acc[k]
 
 
-@jit(types.void, F8_2, F8, F8w_2, F8w_2, F8w, parallel=True)
+@jit(types.void, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w, parallel=True)
+def _sweep_blocks(
+    ptr: I8Array, column: I4Array, p: F8Array, held: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
+) -> None:
+    for b in prange(mass.size // d.shape[1]):
+        _sweep_block(b, ptr, column, p, held, weight, d, h, mass)
+
+
 def stretch_lanes(before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:
     """Take in one step the longest jump along the last change that provably stays below the answer.
 
@@ -63,24 +86,54 @@ def stretch_lanes(before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass
     exactly when t <= 1 / (1 - m), m = the smallest d / D over rows with D > 0 (Collatz's lower bound of the
     rate). From there one sweep gives h + (t - 1) d, with that residual as its change.
     """
+    if mass.size == d.shape[1]:
+        _stretch_block(0, before, weight, d, h, mass)
+    else:
+        _stretch_blocks(before, weight, d, h, mass)
+
+
+@jit(types.void, i8, F8_2, F8, F8w_2, F8w_2, F8w)
+def _stretch_block(b: int, before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:
     n, width = weight.size, d.shape[1]
-    for lane in prange(mass.size):
-        first, k = lane // width * n, lane % width
+    first, top = b * n, b * width
+    for k in range(width):
         slowest = 1.0 - 1e-12
         for i in range(first, first + n):
             if before[i, k] > 0.0:
                 slowest = min(slowest, d[i, k] / before[i, k])
-        if slowest > 0.0 and mass[lane] > 0.0:
+        if slowest > 0.0 and mass[top + k] > 0.0:
             t, left = 1.0 / (1.0 - slowest), 0.0
             for i in range(n):
                 h[first + i, k] += (t - 1.0) * d[first + i, k]
                 d[first + i, k] = max(0.0, t * d[first + i, k] - (t - 1.0) * before[first + i, k])
                 left += weight[i] * d[first + i, k]
-            mass[lane] = left
+            mass[top + k] = left
 
 
-@jit(types.void, I8, I4, F8, I4, I4, F8, F8_2, F8w, F8w, parallel=True)
+@jit(types.void, F8_2, F8, F8w_2, F8w_2, F8w, parallel=True)
+def _stretch_blocks(before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:
+    for b in prange(mass.size // d.shape[1]):
+        _stretch_block(b, before, weight, d, h, mass)
+
+
 def residual_lanes(
+    ptr: I8Array, column: I4Array, p: F8Array, held: I4Array, source: I4Array, weight: F8Array, h: F8Array
+) -> tuple[F8Array, F8Array]:
+    """Weighted sums of the positive and the negative parts of b + P h - h over rows that aren't held.
+
+    b is 1 in row ``source[l]`` of lane l (-1: nowhere). Computed afresh from h, rounding and all.
+    """
+    plus, minus = np.zeros(held.size), np.zeros(held.size)
+    if held.size <= h.shape[1]:
+        _residual_block(0, ptr, column, p, held, source, weight, h, plus, minus)
+    else:
+        _residual_blocks(ptr, column, p, held, source, weight, h, plus, minus)
+    return plus, minus
+
+
+@jit(types.void, i8, I8, I4, F8, I4, I4, F8, F8_2, F8w, F8w)
+def _residual_block(
+    b: int,
     ptr: I8Array,
     column: I4Array,
     p: F8Array,
@@ -91,14 +144,10 @@ def residual_lanes(
     plus: F8Array,
     minus: F8Array,
 ) -> None:
-    """Weighted sums of the positive and the negative parts of b + P h - h over rows that aren't held.
-
-    b is 1 in row ``source[l]`` of lane l (-1: nowhere). Computed afresh from h, rounding and all.
-    """
     n, width = ptr.size - 1, h.shape[1]
-    for lane in prange(plus.size):
-        first, k = lane // width * n, lane % width
-        plus[lane] = minus[lane] = 0.0
+    first = b * n
+    for lane in range(b * width, min((b + 1) * width, plus.size)):
+        k = lane - b * width
         for i in range(n):
             if i != held[lane]:
                 rho = -h[first + i, k]
@@ -110,3 +159,19 @@ def residual_lanes(
                     plus[lane] += weight[i] * rho
                 else:
                     minus[lane] -= weight[i] * rho
+
+
+@jit(types.void, I8, I4, F8, I4, I4, F8, F8_2, F8w, F8w, parallel=True)
+def _residual_blocks(
+    ptr: I8Array,
+    column: I4Array,
+    p: F8Array,
+    held: I4Array,
+    source: I4Array,
+    weight: F8Array,
+    h: F8Array,
+    plus: F8Array,
+    minus: F8Array,
+) -> None:
+    for b in prange((plus.size + h.shape[1] - 1) // h.shape[1]):
+        _residual_block(b, ptr, column, p, held, source, weight, h, plus, minus)

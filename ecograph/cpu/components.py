@@ -8,7 +8,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, I4, I8, U1, F8w, I4w, I8w, U1w, i8, jit, prange
+from ecograph.cpu._jit import F8, I4, I8, U1, F8w, I4w, I8w, U1w, i8, jit
 
 __all__ = ["compact_rows", "flip_rows", "leaving", "strong_components"]
 
@@ -129,9 +129,9 @@ def compact_rows(ptr: I8Array, provider: I4Array, value: F8Array, member: I4Arra
     return rows, column, entry
 
 
-@jit(types.void, I8, I4, I4, i8, I8w, parallel=True)
+@jit(types.void, I8, I4, I4, i8, I8w)
 def _count_rows(ptr: I8Array, provider: I4Array, member: I4Array, barred: int, rows: I8Array) -> None:
-    for k in prange(member.size):
+    for k in range(member.size):
         j, found = member[k], 0
         if j >= 0:
             for e in range(ptr[j], ptr[j + 1]):
@@ -140,7 +140,7 @@ def _count_rows(ptr: I8Array, provider: I4Array, member: I4Array, barred: int, r
         rows[k + 1] = found
 
 
-@jit(types.void, I8, I4, F8, I4, I4, i8, I8, I4w, F8w, parallel=True)
+@jit(types.void, I8, I4, F8, I4, I4, i8, I8, I4w, F8w)
 def _fill_rows(
     ptr: I8Array,
     provider: I4Array,
@@ -152,7 +152,7 @@ def _fill_rows(
     column: I4Array,
     entry: F8Array,
 ) -> None:
-    for k in prange(member.size):
+    for k in range(member.size):
         j, at = member[k], rows[k]
         if j >= 0:
             for e in range(ptr[j], ptr[j + 1]):

@@ -130,7 +130,7 @@ def frame(
                     status, reason = happened, OPEN
                     break
                 lines += inside
-                if i < n and buf[i] != delim and buf[i] != _LF and buf[i] != _CR:
+                if reason == OK and i < n and buf[i] != delim and buf[i] != _LF and buf[i] != _CR:
                     reason = STRAY
                 opening = False
                 continue

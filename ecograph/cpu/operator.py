@@ -1,4 +1,7 @@
-"""From the tie table to the dependence operator: merged arrows, sums of inputs, shares."""
+"""From the tie table to the dependence operator: merged arrows, sums of inputs, shares.
+
+One pass over the ties each: the sweeps over chains take the time, so these run on one thread.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, I2, I4, I8, F8w, I4w, I8w, jit, prange
+from ecograph.cpu._jit import F8, I2, I4, I8, F8w, I4w, I8w, jit
 
 __all__ = ["merge_arrows", "relation_totals", "share_rows"]
 
@@ -67,11 +70,11 @@ def merge_arrows(
     return ptr, merged, amount
 
 
-@jit(types.void, I8, I4, I2, F8, F8, I8w, parallel=True)
+@jit(types.void, I8, I4, I2, F8, F8, I8w)
 def _count_arrows(
     indptr: I8Array, provider: I4Array, relation: NDArray[np.int16], weight: F8Array, factor: F8Array, count: I8Array
 ) -> None:
-    for j in prange(indptr.size - 1):  # one writer per receiver
+    for j in range(indptr.size - 1):
         last, found = -1, 0
         for e in range(indptr[j], indptr[j + 1]):
             if weight[e] * factor[relation[e]] > 0.0 and provider[e] != j and provider[e] != last:
@@ -80,7 +83,7 @@ def _count_arrows(
         count[j + 1] = found
 
 
-@jit(types.void, I8, I4, I2, F8, F8, I8, I4w, F8w, parallel=True)
+@jit(types.void, I8, I4, I2, F8, F8, I8, I4w, F8w)
 def _fill_arrows(
     indptr: I8Array,
     provider: I4Array,
@@ -91,7 +94,7 @@ def _fill_arrows(
     merged: I4Array,
     amount: F8Array,
 ) -> None:
-    for j in prange(indptr.size - 1):
+    for j in range(indptr.size - 1):
         at = ptr[j] - 1
         last = -1
         for e in range(indptr[j], indptr[j + 1]):
@@ -112,9 +115,9 @@ def share_rows(ptr: I8Array, amount: F8Array, cost: F8Array, keep: float) -> tup
     return inflow, value
 
 
-@jit(types.void, I8, F8, F8, types.float64, F8w, F8w, parallel=True)
+@jit(types.void, I8, F8, F8, types.float64, F8w, F8w)
 def _share_rows(ptr: I8Array, amount: F8Array, cost: F8Array, keep: float, inflow: F8Array, value: F8Array) -> None:
-    for j in prange(inflow.size):
+    for j in range(inflow.size):
         total, lost = 0.0, 0.0
         for e in range(ptr[j], ptr[j + 1]):  # Neumaier's sum in table order, so that a hub's shares add up to 1
             new = total + amount[e]

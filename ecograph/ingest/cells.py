@@ -80,7 +80,7 @@ def text_buffers(series: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.uint8
 
     Offsets are absolute positions in the bytes and need not start at 0 (slices).
     """
-    array = series.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    array = series.rename("").fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     _, offsets, data = array.buffers()
     if len(array) == 0:
         return np.zeros(1, np.int64), np.zeros(0, np.uint8)

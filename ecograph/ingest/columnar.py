@@ -12,8 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ecograph.errors import SourceError
-from ecograph.ingest.batch import Batch, Mask, decode, make_batch
+from ecograph.ingest.batch import Batch, make_batch
 from ecograph.ingest.quarantine import RAW_CHARACTERS, brief
+from ecograph.ingest.types import arrow_series, polars_series, schema_of
 
 __all__ = ["Columnar", "open_frame", "open_ipc", "open_parquet", "open_stream"]
 
@@ -60,7 +61,7 @@ class Columnar:
 
     def _batch(self, table: Any, columns: Sequence[str], first: int) -> Batch:
         series, invalid = {}, {}
-        read = _polars if isinstance(table, pl.DataFrame) else _arrow
+        read = polars_series if isinstance(table, pl.DataFrame) else arrow_series
         for name in columns:
             series[name], wrong = read(table[name])
             if wrong is not None:
@@ -93,67 +94,13 @@ def _shown(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _polars(column: pl.Series) -> tuple[pl.Series, Mask | None]:
-    if column.dtype == pl.Binary:
-        return decode(column.to_arrow())
-    if column.dtype in (pl.Categorical, pl.Enum):
-        return column.cast(pl.String), None
-    return column, None
-
-
-def _arrow(column: Any) -> tuple[pl.Series, Mask | None]:
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(column.type):
-        column.validate(full=True)  # an index out of range would be read as it stands
-        column = column.cast(column.type.value_type)
-    if _is_text(column.type):
-        return decode(column.cast(pa.large_binary()))  # Arrow doesn't check text that comes from a file
-    column.validate(full=True)
-    series = pl.from_arrow(column)
-    assert isinstance(series, pl.Series)
-    return series, None
-
-
-def _is_text(kind: Any) -> bool:
-    from pyarrow import types
-
-    checks = (types.is_string, types.is_large_string, types.is_string_view,
-              types.is_binary, types.is_large_binary, types.is_binary_view)  # fmt: skip
-    return any(check(kind) for check in checks)
-
-
-def _schema(name: str, schema: Any) -> dict[str, pl.DataType]:
-    """Polars types of an Arrow schema; ``Unknown`` where Polars has none."""
-    if len(set(schema.names)) < len(schema.names):
-        twice = sorted({n for n in schema.names if schema.names.count(n) > 1})
-        hint = "rename columns so that each name is used once."
-        raise SourceError(f"{name}: more than one column is called {brief(repr(twice[0]), 40)}.", hint=hint)
-    return {field.name: _dtype(field.type) for field in schema}
-
-
-def _dtype(kind: Any) -> pl.DataType:
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if _is_text(kind):
-        return pl.String()
-    try:
-        series = pl.from_arrow(pa.array([], kind))
-    except (pa.ArrowException, pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return pl.Unknown()
-    assert isinstance(series, pl.Series)
-    return series.dtype
-
-
 def open_parquet(path: str) -> Columnar:
     """A Parquet file, read a part of a row group at a time."""
     from pyarrow import parquet
 
     with _readable(path):
         with parquet.ParquetFile(path) as file:
-            schema = _schema(path, file.schema_arrow)
+            schema = schema_of(path, file.schema_arrow)
 
         def tables(columns: list[str], size: int) -> Iterator[tuple[Any, float]]:
             with parquet.ParquetFile(path) as opened:
@@ -184,7 +131,7 @@ def open_ipc(path: str, *, stream: bool) -> Columnar:
 
     with _readable(path), pa.OSFile(path) as opened:
         schema = (ipc.open_stream if stream else ipc.open_file)(opened).schema
-        return Columnar(path, _schema(path, schema), tables)
+        return Columnar(path, schema_of(path, schema), tables)
 
 
 def open_stream(name: str, value: Any) -> Columnar:
@@ -193,7 +140,7 @@ def open_stream(name: str, value: Any) -> Columnar:
 
     with _readable(name):
         first = [pa.RecordBatchReader.from_stream(value)]
-        schema = _schema(name, first[0].schema)
+        schema = schema_of(name, first[0].schema)
 
     def tables(columns: list[str], size: int) -> Iterator[tuple[Any, float]]:
         if not first and isinstance(value, pa.RecordBatchReader):

@@ -66,11 +66,8 @@ class Records:
     def joined(self, good: NDArray[np.bool_]) -> bytes | memoryview:
         """The bytes of the records in ``good``, line ends included."""
         edges = np.flatnonzero(np.diff(good.astype(np.int8), prepend=0, append=0))
-        view, parts = memoryview(self.text), []
-        for a, b in zip(self.start[edges[::2]].tolist(), self.start[edges[1::2]].tolist(), strict=True):
-            parts.append(view[a:b])
-            if self.text[b - 1] == 13:
-                parts.append(memoryview(b"\n"))  # or the CR would pair with an LF that begins the next run
+        view, bounds = memoryview(self.text), self.start[edges].tolist()
+        parts = [view[a:b] for a, b in zip(bounds[::2], bounds[1::2], strict=True)]
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

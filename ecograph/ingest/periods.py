@@ -32,7 +32,7 @@ class Periods:
     >>> periods.code(np.array([0, 86_400_000_000, 0]))
     array([0, 1, 0], dtype=int32)
     >>> periods.finish()[0]          # 1970-01-01 00:00 in Jakarta is seven hours earlier in UTC
-    ((-25200000000, 61200000000), array([0, 1], dtype=int32))
+    (-25200000000, 61200000000)
     """
 
     def __init__(self, every: str | None, zone: str = "UTC") -> None:

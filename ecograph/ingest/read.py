@@ -117,7 +117,21 @@ def check_events(
 ) -> IngestReport:  # fmt: skip
     """The same pass as ``read_events`` without ties: what is in the source, and what would be set aside.
 
-    Rows set aside are an error under ``strict`` only: ``report.check()`` raises what ``read_events`` would.
+    Parameters
+    ----------
+    source, mapping, memory_limit, progress, block_bytes : as in ``read_events``.
+    strict : let any row that can't be understood be an error. Without it none is, however many there are:
+        ``report.check()`` raises what ``read_events`` would.
+    quarantine : ``.csv`` or ``.parquet`` file for all rows set aside.
+
+    Returns
+    -------
+    IngestReport
+        Sources, rows and what became of each, reasons, notices; ``str(report)`` says it in words. O(rows) time.
+
+    Raises
+    ------
+    SourceError, MappingError, AmbiguityError, QuarantineError, MemoryLimitError, OutputError : as in ``read_events``.
 
     Examples
     --------

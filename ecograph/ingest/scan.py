@@ -27,20 +27,9 @@ from ecograph.mapping import Mapping
 from ecograph.progress import Progress, Tick, track
 from ecograph.schema import Relation
 
-__all__ = ["Scan", "load_mapping"]
+__all__ = ["Scan"]
 
 _AGAIN = {"count": "rows equal to an earlier one kept", "drop": "rows equal to an earlier one dropped"}
-
-
-def load_mapping(mapping: Any, sources: list[Source], every: str | None) -> Mapping:
-    """The mapping asked for (itself, TOML, or the default), checked against the columns of every source."""
-    chosen = mapping if mapping is None or isinstance(mapping, Mapping) else Mapping.from_toml(mapping)
-    for source in sources:
-        found = columns(source, Dialect() if chosen is None else chosen.dialect)
-        chosen = chosen or Mapping.default(found)
-        chosen.check(found)
-    assert chosen is not None, "there is at least one source"
-    return chosen if every is None else replace(chosen, every=every)
 
 
 class Scan:
@@ -53,11 +42,10 @@ class Scan:
     """
 
     def __init__(self, source: Any, mapping: Any, every: str | None, limit: int, bad: SetAside) -> None:
-        named = mapping.format if isinstance(mapping, Mapping) else None
-        self._sources = resolve(source, format=named)
-        self.mapping = load_mapping(mapping, self._sources, every)
-        if self.mapping.format != named:  # the TOML says how the source is written
-            self._sources = resolve(source, format=self.mapping.format)
+        given = mapping if mapping is None or isinstance(mapping, Mapping) else Mapping.from_toml(mapping)
+        written = None if given is None or given.format == "frame" else given.format
+        self._sources = resolve(source, format=written)
+        self.mapping = _fitted(given, self._sources, every)
         self.encoder, self.said = Encoder(), Said()
         self._watch, self._limit, self._bad = Watch(self.mapping), limit, bad
         self._seen = None if self.mapping.duplicates == "keep" else Duplicates()
@@ -156,3 +144,13 @@ class Scan:
 def _ahead(tick: Tick, before: int, here: float) -> None:
     """Tell of progress within one source, ``before`` bytes having been read in others."""
     tick(before + here)
+
+
+def _fitted(given: Mapping | None, sources: list[Source], every: str | None) -> Mapping:
+    """The mapping, or the default one, checked against the columns of every source."""
+    for source in sources:
+        found = columns(source, Dialect() if given is None else given.dialect)
+        given = given or Mapping.default(found)
+        given.check(found)
+    assert given is not None, "there is at least one source"
+    return given if every is None else replace(given, every=every)

@@ -61,7 +61,7 @@ def sniff(path: Path, name: str, asked: str | None) -> Kind:
     if not head:
         raise SourceError(f"{name} is empty (0 bytes).", hint="was it written to the end, or fetched whole?")
     wanted = asked or _named(path)
-    if head.startswith(_GZIP):
+    if _GZIP.startswith(head[:2]):
         return Kind(_text_format(_unpacked(head), name, path, wanted, packed=True), packed=True)
     if head.startswith(b"PAR1"):
         return Kind("parquet")

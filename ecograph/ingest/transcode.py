@@ -16,6 +16,13 @@ from ecograph.progress import Tick
 __all__ = ["BOMS", "TextStream", "bytes_per_unit", "check_encoding", "encoding_of", "gunzip"]
 
 _CHUNK = 1 << 20
+# Which of the first four bytes aren't zero when ASCII is written in UTF-16 or UTF-32.
+_ZEROS = (
+    [True, False, True, False],
+    [False, True, False, True],
+    [True, False, False, False],
+    [False, False, False, True],
+)
 
 # UTF-32 before UTF-16: its little-endian mark begins with that of UTF-16.
 BOMS: tuple[tuple[bytes, str], ...] = (
@@ -53,7 +60,7 @@ def encoding_of(head: bytes, asked: str | None, name: str) -> tuple[str, int]:
     """The encoding of a text that begins with ``head``, and the bytes of its mark (BOM)."""
     mark, marked = next(((mark, known) for mark, known in BOMS if head.startswith(mark)), (b"", None))
     if asked is None:
-        if marked is None and len(head) >= 4 and head[:4].count(0) >= 2:
+        if marked is None and [byte > 0 for byte in head[:4]] in _ZEROS:
             hint = "say which: encoding='utf-16-le', 'utf-16-be', 'utf-32-le' or 'utf-32-be'."
             raise SourceError(f"{name} begins with zero bytes, as UTF-16 or UTF-32 without a mark does.", hint=hint)
         return marked or "utf-8", len(mark)
@@ -96,7 +103,7 @@ def gunzip(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
     except zlib.error as error:
         raise _damaged(name, done, brief(error)) from None
     if not inflate.eof:
-        raise _damaged(name, done + len(inflate.flush()), "the stream is cut short")
+        raise _damaged(name, done, "the stream is cut short")
 
 
 def _damaged(name: str, done: int, why: str) -> SourceError:

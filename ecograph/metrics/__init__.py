@@ -3,7 +3,35 @@
 from __future__ import annotations
 
 from ecograph.metrics.agreement import kendall_tau_b
+from ecograph.metrics.centrality import eigenvector_centrality, hits, katz_centrality, pagerank
 from ecograph.metrics.concentration import gini, hhi
+from ecograph.metrics.degrees import (
+    core_number,
+    degree_centrality,
+    in_degree_centrality,
+    in_strength,
+    out_degree_centrality,
+    out_strength,
+)
+from ecograph.metrics.paths import betweenness_centrality, closeness_centrality, harmonic_centrality
 from ecograph.metrics.reliance import reliance
 
-__all__ = ["gini", "hhi", "kendall_tau_b", "reliance"]
+__all__ = [
+    "betweenness_centrality",
+    "closeness_centrality",
+    "core_number",
+    "degree_centrality",
+    "eigenvector_centrality",
+    "gini",
+    "harmonic_centrality",
+    "hhi",
+    "hits",
+    "in_degree_centrality",
+    "in_strength",
+    "katz_centrality",
+    "kendall_tau_b",
+    "out_degree_centrality",
+    "out_strength",
+    "pagerank",
+    "reliance",
+]

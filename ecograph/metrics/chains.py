@@ -174,11 +174,8 @@ def _sum_chains(
 def _residual(
     rows: Rows, h: F8Array, start: NDArray[np.int32], weight: F8Array, *, hold: bool
 ) -> tuple[F8Array, F8Array]:
-    lanes = start.size
-    nobody = np.full(lanes, -1, np.int32)
-    plus, minus = np.empty(lanes), np.empty(lanes)
-    kernels.residual_lanes(*rows, *((start, nobody) if hold else (nobody, start)), weight, h, plus, minus)
-    return plus, minus
+    nobody = np.full(start.size, -1, np.int32)
+    return kernels.residual_lanes(*rows, *((start, nobody) if hold else (nobody, start)), weight, h)
 
 
 def _unfinished(what: str, left: F8Array, goal: float) -> ConvergenceError:

@@ -56,7 +56,7 @@ class Reach:
     tol: float
     barred: int = -1
     progress: Progress = None
-    solved: int = 0
+    lanes: set[int] = field(default_factory=set)
     sweeps: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -87,10 +87,11 @@ class Reach:
         low = np.maximum(np.minimum(bounds.low, 1.0), least)
         return Bounds(low, np.maximum(np.minimum(bounds.high, 1.0), low))
 
-    def solve(self, at: NDArray[np.intp]) -> Bounds:
-        """Bounds of the candidates at some positions, one lane each."""
-        low, high, sweeps = chains.hitting(self.graph, self.visits, self.node[at], self.tol, self.progress)
-        self.solved += at.size
+    def solve(self, at: NDArray[np.intp], wide: float = 0.0) -> Bounds:
+        """Bounds of the candidates at some positions, one lane each, ``tol`` or ``wide`` apart."""
+        tol = max(self.tol, wide)
+        low, high, sweeps = chains.hitting(self.graph, self.visits, self.node[at], tol, self.progress)
+        self.lanes.update(at.tolist())
         self.sweeps.append(sweeps)
         return self._within(Bounds(low, high), self.rows[at])
 

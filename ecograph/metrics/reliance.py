@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ecograph import __version__
 from ecograph.device import Choice, choose
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError, ParticipantError
@@ -22,6 +21,7 @@ from ecograph.metrics.components import Components, components
 from ecograph.metrics.operator import Dependence, dependence
 from ecograph.metrics.ranking import ROUNDING, Bounds, Shown, codes, first
 from ecograph.progress import Progress
+from ecograph.provenance import record
 from ecograph.suggest import offer
 
 __all__ = ["LENSES", "reliance"]
@@ -182,11 +182,12 @@ def _no_providers(eco: Ecosystem, conductor: str, layer: str | None) -> Particip
 
 def _external(eco: Ecosystem, conductor: str, o: int, found: Components) -> NDArray[np.intp]:
     """Participants upstream of the conductor that it doesn't own, in canonical order."""
-    upstream = found.component >= 0
+    upstream: NDArray[np.bool_] = found.component >= 0
     upstream[o] = False
     reached = int(upstream.sum())
     if "owner" in eco.participants.columns:
-        upstream &= ~(eco.participants["owner"] == conductor).fill_null(False).to_numpy()
+        owned = (eco.participants["owner"] == conductor).fill_null(False)
+        upstream &= ~owned.to_numpy()
     if not upstream.any():
         raise ParticipantError(
             f"{quoted([conductor])} owns all {reached:,} participants that it depends on: none is external.",
@@ -199,7 +200,7 @@ def _of_role(eco: Ecosystem, external: NDArray[np.intp], role: str | None) -> ND
     if role is None:
         return external
     roles = _attribute(eco, "role", external)
-    rows = external[(roles == role).fill_null(False).to_numpy()]
+    rows: NDArray[np.intp] = external[(roles == role).fill_null(False).to_numpy()]
     if not rows.size:
         raise ParticipantError(
             f"None of the {external.size:,} external resources has the role {quoted([role])}.",
@@ -251,7 +252,7 @@ class _Question:
         if "reach" in self.lenses and (first_round or not closed):
             barred = self.o if first_round else -1
             reach = lens_values.Reach(self.p, self.found, self.o, self.rows, self.tol, barred, self.progress)
-        whole = self._whole(closed)
+        whole = self._whole(closed and feedback is not False)
         by = "first_round" if self.by == "reach" and first_round else self.by
         if by in whole:
             bounds, among, rest = whole[by], everyone, -np.inf
@@ -270,7 +271,7 @@ class _Question:
             shown=shown,
             tied=[among[others] for others in shown.tied],
             values={name: values[name] for name in order},
-            certificate=_certify(by, shown, values[by], rest, reach.solved if reach else 0),
+            certificate=_certify(by, shown, values[by], rest, len(reach.lanes) if reach else 0),
             sweeps=reach.sweeps if reach else [],
             closed=closed,
             one_step=lens_values.one_step(self.p, self.found, self.o),
@@ -357,10 +358,8 @@ def _notes(
 def _provenance(
     eco: Ecosystem, p: Dependence, chosen: Choice, answer: _Answer, parameters: dict[str, Any]
 ) -> dict[str, Any]:
-    return {
+    return record(**parameters) | {
         "function": "ecograph.reliance",
-        "ecograph": __version__,
-        "parameters": parameters,
         "device": chosen.device,
         "device_reason": chosen.reason,
         "relations": list(p.relations),

@@ -17,7 +17,7 @@ import pyarrow.csv
 import pytest
 
 from ecograph.errors import SourceError
-from ecograph.ingest.quarantine import brief
+from ecograph.ingest.quarantine import brief, quarantine
 from ecograph.ingest.source import Dialect, columns, read, resolve
 
 
@@ -128,6 +128,7 @@ def test_a_cell_that_is_not_utf8_sets_its_row_aside_and_is_named(file: Path) -> 
     assert rows(file, wanted=["a"]) == ([("1",), ("é",), ("1",)], [])
     (batch,) = read(resolve(file)[0], Dialect(), None)
     assert batch.bad["raw"].to_list() == ["1,�,�", "1,2,���"]
+    assert (batch.line.tolist(), batch.offset.tolist()) == ([3], [12])
     assert batch.raw(np.array([0])) == ["é,2,3"]
 
 
@@ -144,12 +145,14 @@ def test_lone_carriage_returns_end_lines_where_the_header_ends_in_one(file: Path
         [("1", "2\r3"), ("6", "7")],
         [(4, None, "quote never closed"), (5, None, "blank line")],
     )
-    assert rows(put(file, 'a\r"x"y\r\n\r\n1\r'))[0] == [("",), ("1",)]  # CR, a bad record, LF: not one line end
+    # With the bad record taken out, a CR and an LF stand together that aren't one line end.
+    assert rows(put(file, 'a\r1\r"x"y\n\n2\r')) == ([("1",), ("",), ("2",)], [(3, None, "stray quote")])
 
 
 def test_quarantine_cuts_raw_text(file: Path) -> None:
     (batch,) = read(resolve(put(file, "a,b\n" + "é" * 900 + "\n"))[0], Dialect(), None)
     assert batch.bad["raw"].to_list() == ["é" * 500]
+    assert quarantine("s", [1], [0], None, ["x" * 501], "r")["raw"].to_list() == ["x" * 500]
 
 
 @pytest.mark.parametrize("drops", [True, False])
@@ -226,6 +229,10 @@ def test_gzip_cut_anywhere_says_how_much_could_be_read(tmp_path: Path) -> None:
         readable = zlib.decompressobj(31).decompress(packed[:cut])
         assert f"after {len(readable):,} bytes could be read" in found
         assert "gzip -dc" in found
+    flat = gzip.compress(bytes(3 << 20))
+    for cut in range(len(flat) - 60, len(flat) - 8, 7):
+        readable = zlib.decompressobj(31).decompress(flat[:cut])
+        assert f"after {len(readable):,} bytes could be read" in refusal(put(tmp_path / "flat.csv.gz", flat[:cut]))
     broken = bytearray(packed)
     broken[-6] ^= 255
     assert "damaged gzip" in refusal(put(tmp_path / "crc.csv.gz", bytes(broken)))

@@ -36,9 +36,10 @@ class Memory:
     name, encoding, mark = "memory", "utf-8", 0
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self._data, self.reads = data, 0
 
     def read(self, size: int) -> bytes:
+        self.reads += 1
         taken, self._data = self._data[:size], self._data[size:]
         return taken
 
@@ -128,6 +129,7 @@ def reference(
 @given(texts, st.integers(1, 4), blocks, st.booleans(), st.integers(1, 4), st.integers(1, 40), st.integers(1, 90))
 @example(b'a,"b\n' + b"c\n" * 5, 2, 16, False, 3, 40, 90)
 @example(b'"' + b'""' * 30 + b'",x\n1,2\n', 2, 16, True, 9, 40, 90)
+@example(b'\r",""x\n', 1, 16, False, 9, 40, 90)
 @example(b'a,b\r\n"c\r', 2, 16, False, 9, 40, 90)
 def test_any_bytes_frame_as_the_reference_says_at_any_block_size(
     data: bytes, width: int, block: int, lone: bool, lines: int, cell: int, record: int
@@ -145,6 +147,14 @@ def test_no_block_end_is_special(block: int) -> None:
     for lone in (False, True):
         assert framed(data, 3, block, lone) == reference(data, 3, lone)
     assert [f.reason for f in framed(data, 3, block)].count(None) == 5
+
+
+def test_a_quote_at_a_block_end_waits_for_the_next_byte() -> None:
+    data = b'"' + b"x" * 20 + b'""' + b"y" * 40 + b'"\n1,2\n'
+    for block in range(16, 70):
+        found = framed(data, 2, block, cell=40, record=10)
+        assert found == reference(data, 2, cell=40, record=10)
+        assert [f.reason for f in found] == ["quote never closed", None]
 
 
 cells = st.text(st.sampled_from('ab ",;\r\n\0é🛵\t1'), max_size=8)
@@ -201,6 +211,9 @@ def test_a_block_grows_only_for_a_record_longer_than_it() -> None:
     sizes = [len(records.text) for records in framer.blocks(64, 2, 10**6)]
     assert max(sizes) < 2 * 5010 + 64
     assert sorted(sizes)[len(sizes) // 2] < 2 * 64
+    stream = Memory(b'"' + b"x" * 60000 + b'"')
+    assert len(list(Framer(cast(TextStream, stream), ",", '"', 100, 65536).blocks(16, 1, 10**6))) == 1
+    assert stream.reads < 20  # doubled each time, or a long record would be framed again for every 16 bytes
 
 
 def test_blank_lines_at_the_end_are_left_out_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:

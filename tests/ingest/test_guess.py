@@ -69,6 +69,10 @@ def test_a_decimal_comma_is_not_a_delimiter(tmp_path: Path) -> None:
     assert dialect_of(tmp_path, "1,5;2,5\n3,5;4,5\n7,5;1,5\n") == (";", '"', None, False)
 
 
+def test_a_header_must_fit_its_rows(tmp_path: Path) -> None:
+    assert dialect_of(tmp_path, "full name;long note\n" + "a b, c d;x y\n" * 300)[0] == ";"
+
+
 def test_delimiters_inside_quotes_do_not_count(tmp_path: Path) -> None:
     assert dialect_of(tmp_path, 'a\tb\n"x, y"\t"1, 2"\n"z, w"\t"3, 4"\n') == ("\t", '"', None, True)
 

@@ -395,6 +395,11 @@ def test_a_mapping_may_be_toml_or_left_out(tmp_path: Path) -> None:
     eco = read_events(frame(LOG), mapping=RIDES)
     assert_same(read_events(frame(LOG), mapping=tmp_path / "m.toml"), eco)
     assert_same(read_events(frame(LOG), mapping=RIDES.to_toml()), eco)
+    strange = tmp_path / "log.txt"
+    strange.write_bytes(text(LOG))
+    assert_same(read_events(strange, mapping='format = "csv"\n' + RIDES.to_toml()), eco)
+    assert_same(read_events(frame(LOG), mapping='format = "frame"\n' + RIDES.to_toml()), eco)
+    assert_same(read_events(frame(LOG).to_arrow(), mapping=tmp_path / "m.toml"), eco)
     named = frame(LOG).rename({"who": "provider", "whom": "receiver", "price": "amount"})
     assert read_events(named.with_columns(pl.col("amount").cast(float))).tie_table()["weight"].sort().to_list() == [
         2.2,

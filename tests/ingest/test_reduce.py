@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ecograph.cpu.exact import deposit_float, digits_needed, exponent_range, quotient, round_digits, sum_runs
@@ -183,7 +183,6 @@ def narrow_enough(events: list[Event]) -> tuple[bool, bool]:
 
 @pytest.mark.parametrize("amount", [CENTS, LARGE, EDGES, MIXED], ids=["cents", "large", "edges", "mixed"])
 def test_ties_are_exact_and_the_same_bytes_for_any_order(amount: st.SearchStrategy[tuple[int, int]]) -> None:
-    @settings(max_examples=25)
     @given(event_lists(amount), st.randoms(use_true_random=False), st.integers(1, 7))
     def check(events: list[Event], shuffle: random.Random, batch: int) -> None:
         first = reduce(events)

@@ -1,0 +1,297 @@
+"""Who is central by shortest paths: in between, or close to the others, over the tie graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecograph.cpu import paths as kernels
+from ecograph.device import check_memory
+from ecograph.ecosystem import Ecosystem
+from ecograph.errors import EcographError
+from ecograph.metrics.tie_graph import Rows, TieGraph, tie_graph
+from ecograph.progress import Progress, track
+
+__all__ = ["betweenness_centrality", "closeness_centrality", "harmonic_centrality"]
+
+WORK = 4_000_000  # arrows and participants that each block of sources passes between two ticks: some 0.1 s
+
+
+def betweenness_centrality(
+    eco: Ecosystem,
+    *,
+    normalized: bool = True,
+    distance: str | None = None,
+    endpoints: bool = False,
+    reverse: bool = False,
+    layer: str | None = None,
+    relation_weights: Mapping[str, float] | None = None,
+    normalise: str | None = None,
+    progress: Progress = None,
+) -> NDArray[np.float64]:
+    r"""Share of shortest paths that pass through every participant; ``networkx.betweenness_centrality``, exact.
+
+    .. math:: b_v = \sum_{s \ne v \ne t} \sigma_{st}(v) / \sigma_{st}
+
+    Parameters
+    ----------
+    eco : the ecosystem, or a view of it; only ties of weight > 0 that are no self-ties count, parallel ones once.
+    normalized : divide by the (n - 1)(n - 2) pairs that v could be in between, n (n - 1) with ``endpoints``.
+    distance : None: every arrow is one hop. "inverse": an arrow is 1 / amount long, so that strong ties are short.
+        "weight": as long as its amount. The amount is the sum of parallel ties. (NetworkX calls this ``weight``.)
+    endpoints : count s and t as passed through.
+    reverse : True for the dependence graph; betweenness is the same both ways but for the rounding of lengths.
+    layer, relation_weights, normalise : as for ``reliance``.
+    progress : True for a bar, or a callable of (label, done, total).
+
+    Returns
+    -------
+    (n,) float64 >= 0, in the order of ``eco.ids``; in [0, 1] where normalised. 0 where n < 3 (without endpoints).
+
+    Raises
+    ------
+    WindowError : no tie of the view counts.
+    UnitError : ``distance`` is given, the relations have different units and nothing says how to join them.
+    EcographError : an unknown distance, lengths that don't add up to a number, or more paths than float64 can count.
+    MemoryLimitError : 640 bytes a participant don't fit.
+
+    Notes
+    -----
+    O(n arrows) time in hops, O(n (arrows + n) log n) with lengths. Two paths are equally short where their lengths,
+    added up from s in float64, are equal: exact for hops and for amounts that are multiples of one power of two. Counts
+    of paths above 2**53 are rounded.
+
+    Examples
+    --------
+    On the path a -> b -> c, b lies on one of two ordered pairs' paths:
+
+    >>> eco = Ecosystem.from_ties({"provider": ["a", "b"], "receiver": ["b", "c"], "weight": [1, 1]})
+    >>> float(betweenness_centrality(eco)[eco.row_of("b")])
+    0.5
+
+    References
+    ----------
+    .. [1] U. Brandes, "A faster algorithm for betweenness centrality", J. Math. Sociology 25 (2001), 163.
+    """
+    graph, length = _lengths(eco, distance, reverse, layer, relation_weights, normalise)
+    n, source = graph.n, np.arange(graph.n, dtype=np.int32)
+    real, whole = _scratch(n)
+    total = np.zeros(kernels.BLOCKS * n)
+
+    def some(begin: int, end: int) -> None:
+        kernels.brandes(graph.out.ptr, graph.out.column, length, distance is None, endpoints, source, begin, end,
+                        real, whole, total)  # fmt: skip
+
+    _in_rounds(some, n, graph, "betweenness", progress)
+    out = np.zeros(n)
+    for part in total.reshape(kernels.BLOCKS, n):  # in index order
+        out += part
+    if not np.isfinite(out).all():
+        raise EcographError("There are more shortest paths than float64 can count.", hint="look at a smaller view")
+    pairs = n * (n - 1) if endpoints else (n - 1) * (n - 2)
+    return out / pairs if normalized and pairs else out
+
+
+@overload
+def closeness_centrality(
+    eco: Ecosystem,
+    u: None = None,
+    *,
+    distance: str | None = ...,
+    wf_improved: bool = ...,
+    reverse: bool = ...,
+    layer: str | None = ...,
+    relation_weights: Mapping[str, float] | None = ...,
+    normalise: str | None = ...,
+    progress: Progress = ...,
+) -> NDArray[np.float64]: ...
+@overload
+def closeness_centrality(
+    eco: Ecosystem,
+    u: str,
+    *,
+    distance: str | None = ...,
+    wf_improved: bool = ...,
+    reverse: bool = ...,
+    layer: str | None = ...,
+    relation_weights: Mapping[str, float] | None = ...,
+    normalise: str | None = ...,
+    progress: Progress = ...,
+) -> float: ...
+def closeness_centrality(
+    eco: Ecosystem,
+    u: str | None = None,
+    *,
+    distance: str | None = None,
+    wf_improved: bool = True,
+    reverse: bool = False,
+    layer: str | None = None,
+    relation_weights: Mapping[str, float] | None = None,
+    normalise: str | None = None,
+    progress: Progress = None,
+) -> NDArray[np.float64] | float:
+    r"""How close are those who reach a participant? ``networkx.closeness_centrality``.
+
+    .. math:: c_u = \frac{r_u}{n - 1} \cdot \frac{r_u}{\sum_v d(v, u)}, \qquad r_u \text{ others reach } u
+
+    Parameters
+    ----------
+    eco : the ecosystem, or a view of it; only ties of weight > 0 that are no self-ties count, parallel ones once.
+    u : only this participant; None: all.
+    distance : None for hops, "inverse" or "weight"; as for ``betweenness_centrality``.
+    wf_improved : with the first factor (Wasserman and Faust), so that a small part isn't all close.
+    reverse : True for the dependence graph: then r counts those whom u reaches along the ties as stored.
+    layer, relation_weights, normalise : as for ``reliance``.
+    progress : True for a bar, or a callable of (label, done, total).
+
+    Returns
+    -------
+    (n,) float64 >= 0, in the order of ``eco.ids``, or one number for ``u``. At most 1 in hops; else in the inverse
+    unit of the lengths. 0 for a participant that nobody reaches.
+
+    Raises
+    ------
+    WindowError : no tie of the view counts.
+    UnitError : ``distance`` is given, the relations have different units and nothing says how to join them.
+    ParticipantError : no such ``u``.
+    EcographError : an unknown distance, or lengths that don't add up to a number.
+
+    Notes
+    -----
+    O(n arrows) time in hops, O(n (arrows + n) log n) with lengths. Relative error about 2 n u, u = 2**-53.
+
+    Examples
+    --------
+    On the path a -> b -> c, those who reach c are 1 and 2 hops away:
+
+    >>> eco = Ecosystem.from_ties({"provider": ["a", "b"], "receiver": ["b", "c"], "weight": [1, 1]})
+    >>> round(closeness_centrality(eco, "c"), 9), round(closeness_centrality(eco, "b"), 9)
+    (0.666666667, 0.5)
+
+    References
+    ----------
+    .. [1] S. Wasserman, K. Faust, "Social Network Analysis" (1994), p. 201.
+    """
+    graph, length = _lengths(eco, distance, not reverse, layer, relation_weights, normalise)
+    source = np.arange(graph.n) if u is None else eco.rows_of([u])
+    others, farness, _ = _distances(graph, length, distance is None, source, "closeness", progress)
+    close = np.divide(others, farness, out=np.zeros(source.size), where=others > 0)
+    if wf_improved:
+        close *= others / (graph.n - 1)
+    return close if u is None else float(close[0])
+
+
+def harmonic_centrality(
+    eco: Ecosystem,
+    nbunch: Sequence[str] | None = None,
+    *,
+    distance: str | None = None,
+    reverse: bool = False,
+    layer: str | None = None,
+    relation_weights: Mapping[str, float] | None = None,
+    normalise: str | None = None,
+    progress: Progress = None,
+) -> NDArray[np.float64]:
+    r"""Sum of inverse distances from all others to a participant; ``networkx.harmonic_centrality``.
+
+    .. math:: h_u = \sum_{v \ne u} 1 / d(v, u), \qquad 1 / \infty = 0
+
+    Parameters
+    ----------
+    eco : the ecosystem, or a view of it; only ties of weight > 0 that are no self-ties count, parallel ones once.
+    nbunch : only these participants, in this order; None: all.
+    distance : None for hops, "inverse" or "weight"; as for ``betweenness_centrality``.
+    reverse : True for the dependence graph: distances from u along the ties as stored.
+    layer, relation_weights, normalise : as for ``reliance``.
+    progress : True for a bar, or a callable of (label, done, total).
+
+    Returns
+    -------
+    (n,) float64 >= 0, in the order of ``eco.ids`` or of ``nbunch``. At most n - 1 in hops; else in the inverse unit
+    of the lengths. 0 for a participant that nobody reaches.
+
+    Raises
+    ------
+    WindowError : no tie of the view counts.
+    UnitError : ``distance`` is given, the relations have different units and nothing says how to join them.
+    ParticipantError : an id that isn't there.
+    EcographError : an unknown distance, or lengths that don't add up to a number.
+
+    Notes
+    -----
+    O(n arrows) time in hops, O(n (arrows + n) log n) with lengths. Relative error about 2 n u, u = 2**-53.
+
+    Examples
+    --------
+    >>> eco = Ecosystem.from_ties({"provider": ["a", "b"], "receiver": ["b", "c"], "weight": [1, 1]})
+    >>> harmonic_centrality(eco, ["c", "b", "a"])
+    array([1.5, 1. , 0. ])
+
+    References
+    ----------
+    .. [1] P. Boldi, S. Vigna, "Axioms for centrality", Internet Mathematics 10 (2014), 222.
+    """
+    graph, length = _lengths(eco, distance, not reverse, layer, relation_weights, normalise)
+    source = np.arange(graph.n) if nbunch is None else eco.rows_of(list(nbunch))
+    return _distances(graph, length, distance is None, source, "harmonic", progress)[2]
+
+
+def _lengths(
+    eco: Ecosystem,
+    distance: str | None,
+    reverse: bool,
+    layer: str | None,
+    relation_weights: Mapping[str, float] | None,
+    normalise: str | None,
+) -> tuple[TieGraph, NDArray[np.float64]]:
+    """The graph, and how long the arrows of its ``out`` are."""
+    if distance not in (None, "inverse", "weight"):
+        raise EcographError(
+            f"distance={distance!r} is unknown.", hint='distance="inverse" or "weight", or None for hops'
+        )
+    graph = tie_graph(eco, weight=None if distance is None else "weight", reverse=reverse, layer=layer,
+                      relation_weights=relation_weights, normalise=normalise)  # fmt: skip
+    amount = graph.out.amount
+    with np.errstate(over="ignore"):
+        length = 1.0 / amount if distance == "inverse" else amount
+        if not (np.isfinite(length.sum()) and (length > 0.0).all()):
+            raise EcographError(
+                "The lengths of the arrows don't add up to a finite number, or some are 0.",
+                hint="amounts lie too far from 1: give relation_weights= in a larger or smaller unit",
+            )
+    return graph, length
+
+
+def _scratch(n: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    check_memory(kernels.BLOCKS * 48 * n, "the searches", "look at a smaller view")
+    return kernels.scratch(n)
+
+
+def _distances(
+    graph: TieGraph, length: NDArray[np.float64], hops: bool, rows: NDArray[Any], label: str, progress: Progress
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Along the arrows from each of ``rows``: how many others, the sum of distances, the sum of their inverses."""
+    out: Rows = graph.out
+    source = rows.astype(np.int32)
+    others, farness, nearness = np.zeros(source.size), np.zeros(source.size), np.zeros(source.size)
+    real, whole = _scratch(graph.n)
+
+    def some(begin: int, end: int) -> None:
+        kernels.distance_sums(out.ptr, out.column, length, hops, source, begin, end, real, whole,
+                              others, farness, nearness)  # fmt: skip
+
+    _in_rounds(some, source.size, graph, label, progress)
+    return others, farness, nearness
+
+
+def _in_rounds(some: Callable[[int, int], None], sources: int, graph: TieGraph, label: str, progress: Progress) -> None:
+    """All sources, a round at a time: between two rounds there is a tick, and Ctrl-C gets through."""
+    size = kernels.BLOCKS * max(1, WORK // (graph.n + graph.out.column.size))
+    with track(progress, label, sources) as tick:
+        for begin in range(0, sources, size):
+            end = min(begin + size, sources)
+            some(begin, end)
+            tick(end)
