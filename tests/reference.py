@@ -334,14 +334,12 @@ def cascade_states(
 ) -> tuple[dict[Id, Fraction], dict[Id, Fraction]]:
     """What is left of each capacity after so many Jacobi rounds: through inputs, and through customers.
 
+    Each round is exact but for a rounding to 2**-200, without which digits double from round to round.
     ``classes`` is {(group of provider, of receiver): 0, 1 or 2}; nobody missing from ``market`` is replaced; ``floor``
     takes a market that offers <= 1e-10 for one that offers 1.
     """
-    w: dict[tuple[Id, Id], Fraction] = {}
-    for i, j, weight, *_ in ties:
-        if weight > 0 and i != j:
-            w[i, j] = w.get((i, j), ZERO) + Fraction(weight)
     ids = list(psi)
+    w = _sales(ties, ids)
     g = {i: (group or {}).get(i, ("own", i)) for i in ids}
     out = {i: sum((v for (a, _), v in w.items() if a == i), ZERO) for i in ids}
     revenue = {i: out[i] + Fraction((demand or {}).get(i, 0)) for i in ids}
@@ -349,12 +347,20 @@ def cascade_states(
     start = {i: Fraction(psi[i]) for i in ids}
     hd, hu = dict(start), dict(start)
     for _ in range(rounds):
-        hd, hu = (
-            {j: min(start[j], _inputs_left(j, w, hd, g, market or {}, classes or {}, out, bought, floor)) for j in ids},
-            {i: min(start[i], max(ZERO, 1 - sum(((v / revenue[i]) * (1 - hu[j]) for (a, j), v in w.items() if a == i),
-                                                ZERO))) for i in ids},
-        )  # fmt: skip
+        inputs = {j: _inputs_left(j, w, hd, g, market or {}, classes or {}, out, bought, floor) for j in ids}
+        sales = {i: sum((v * hu[j] for (a, j), v in w.items() if a == i), ZERO) for i in ids}
+        hd = {j: min(start[j], _cut(inputs[j])) for j in ids}
+        hu = {i: min(start[i], _cut(1 - (out[i] - sales[i]) / revenue[i] if out[i] else ONE)) for i in ids}
     return hd, hu
+
+
+def _sales(ties: Iterable[Tie], ids: Iterable[Id]) -> dict[tuple[Id, Id], Fraction]:
+    """What counts of what each sells to each."""
+    return {(i, j): v for i, row in amounts(ties, ids).items() for j, v in row.items()}
+
+
+def _cut(value: Fraction) -> Fraction:
+    return Fraction(round(value * 2**200), 2**200)
 
 
 def _inputs_left(
@@ -403,7 +409,8 @@ def esri(
 ) -> dict[Id, tuple[Fraction, Fraction, Fraction]]:
     """The same for the closure of each, weighed by what each one sells."""
     everyone = list(ids)
-    out = {i: sum((Fraction(v) for a, b, v, *_ in ties if a == i and b != i and v > 0), ZERO) for i in everyone}
+    w = _sales(ties, everyone)
+    out = {i: sum((v for (a, _), v in w.items() if a == i), ZERO) for i in everyone}
     return {
         k: cascade_loss(out, cascade_states(ties, {i: int(i != k) for i in everyone}, rounds, **options))
         for k in everyone

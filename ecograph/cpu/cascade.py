@@ -62,7 +62,7 @@ class Side(NamedTuple):
     flag: NDArray[np.uint8]
     active: I4Array
     hit: I4Array
-    count: I8Array  # how many are active, how many hit
+    sizes: I8Array  # how many are active, how many hit
 
 
 NETWORK = types.NamedTuple([I8, I4, F8, I4, I8, I4, F8, F8, I4, F8, F8], Network)
@@ -145,16 +145,16 @@ def _spread(i: int, ptr: I8Array, column: I4Array, flag: NDArray[np.uint8], acti
 @jit(types.void, SIDE, i4, I8, I4)
 def _hit(side: Side, i: int, ptr: I8Array, column: I4Array) -> None:
     """Row i is below 1 from now on."""
-    side.count[0] = _spread(i, ptr, column, side.flag, side.active, side.count[0])
+    side.sizes[0] = _spread(i, ptr, column, side.flag, side.active, side.sizes[0])
     side.flag[i] = 2
-    side.hit[side.count[1]] = i
-    side.count[1] += 1
+    side.hit[side.sizes[1]] = i
+    side.sizes[1] += 1
 
 
 @jit(types.void, NETWORK, RULE, SIDE, F8, F8, F8w)
 def _offers(net: Network, rule: Rule, side: Side, high: F8Array, low: F8Array, offer: F8Array) -> None:
     """``offer[m]`` = sum of out * h over market m, for every market with a row below 1."""
-    hit = side.hit[: side.count[1]]
+    hit = side.hit[: side.sizes[1]]
     for i in hit:
         offer[net.market[i]] = high[net.market[i]] + low[net.market[i]]
     for i in hit:
@@ -201,7 +201,7 @@ def _image(
     """``new`` from the old state, for every active row."""
     if down and rule.substitute:
         _offers(net, rule, side, high, low, offer)
-    for j in side.active[: side.count[0]]:
+    for j in side.active[: side.sizes[0]]:
         can = _down_row(net, rule, j, side.h, offer) if down else _up_row(net, j, side.h)
         side.new[j] = min(psi[j], can)
 
@@ -210,7 +210,7 @@ def _image(
 def _commit(net: Network, rule: Rule, side: Side, down: bool, high: F8Array, low: F8Array) -> float:
     """Take the new state over; returns the largest change (published rule: the largest decrease)."""
     largest = 0.0
-    for j in side.active[: side.count[0]]:
+    for j in side.active[: side.sizes[0]]:
         fall = side.h[j] - side.new[j]
         largest = max(largest, fall if rule.published else abs(fall))
         side.h[j] = side.new[j]
@@ -242,7 +242,7 @@ def _holds(
     Then the largest of F^0, ..., F^(t-1) is below its own image, and so below the greatest fixed point (Tarski).
     ``slack`` is more than F rounds up by. The state is put back at the end.
     """
-    active = side.active[: side.count[0]]
+    active = side.active[: side.sizes[0]]
     for j in active:
         kept[j] = side.h[j]
         if side.flag[j] == 2:
@@ -276,9 +276,9 @@ def _bound(
 ) -> float:
     """The smallest stop * 2^k below 1 that the state surely isn't further above the fixed point, or NaN."""
     longest = 0
-    for j in side.active[: side.count[0]]:
+    for j in side.active[: side.sizes[0]]:
         longest = max(longest, net.ptr[j + 1] - net.ptr[j], net.out_ptr[j + 1] - net.out_ptr[j])
-    slack = 2.0**-53 * (longest + side.count[1] + 16)
+    slack = 2.0**-53 * (longest + side.sizes[1] + 16)
     lower = rule.stop
     while 0.0 < lower < 1.0:
         if _holds(net, rule, side, down, psi, lower, slack, high, low, offer, kept):
@@ -289,19 +289,19 @@ def _bound(
 
 @jit(types.void, SIDE)
 def _clear(side: Side) -> None:
-    for j in side.active[: side.count[0]]:
+    for j in side.active[: side.sizes[0]]:
         side.h[j] = 1.0
         side.flag[j] = 0
-    side.count[:] = 0
+    side.sizes[:] = 0
 
 
 @jit(types.void, F8, SIDE, SIDE, F8w)
 def _score(weight: F8Array, down: Side, up: Side, score: F8Array) -> None:
     """Weighted sums of the losses: total, down, up."""
-    for i in down.hit[: down.count[1]]:
+    for i in down.hit[: down.sizes[1]]:
         score[1] += weight[i] * (1.0 - down.h[i])
         score[0] += weight[i] * (1.0 - min(down.h[i], up.h[i]))
-    for i in up.hit[: up.count[1]]:
+    for i in up.hit[: up.sizes[1]]:
         score[2] += weight[i] * (1.0 - up.h[i])
         if down.flag[i] != 2:
             score[0] += weight[i] * (1.0 - up.h[i])
@@ -349,7 +349,7 @@ def _run_block(
                 one = _bound(net, rule, down, True, psi, high, low, offer, kept)
                 other = _bound(net, rule, up, False, psi, high, low, offer, kept)
             run[lane, 2] = max(one, other) if one + other >= 0.0 else np.nan
-        for i in down.hit[: down.count[1]]:
+        for i in down.hit[: down.sizes[1]]:
             high[net.market[i]] = net.high[net.market[i]]
             low[net.market[i]] = net.low[net.market[i]]
         for q in range(lane_ptr[lane], lane_ptr[lane + 1]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ecograph.metrics.agreement import kendall_tau_b
+from ecograph.metrics.cascade import cascade_loss, eps_sensitivity, esri
 from ecograph.metrics.centrality import eigenvector_centrality, hits, katz_centrality, pagerank
 from ecograph.metrics.concentration import gini, hhi
 from ecograph.metrics.degrees import (
@@ -18,10 +19,13 @@ from ecograph.metrics.reliance import reliance
 
 __all__ = [
     "betweenness_centrality",
+    "cascade_loss",
     "closeness_centrality",
     "core_number",
     "degree_centrality",
     "eigenvector_centrality",
+    "eps_sensitivity",
+    "esri",
     "gini",
     "harmonic_centrality",
     "hhi",

@@ -96,7 +96,7 @@ def esri(
 
     >>> ties = {"provider": ["a", "a", "b"], "receiver": ["b", "c", "d"], "weight": [1, 1, 2]}
     >>> esri(Ecosystem.from_ties(ties)).table.sort("id").select("id", "total", "down", "up").rows()
-    [('a', 1.0, 1.0, 0.5), ('b', 0.75, 0.5, 0.75), ('c', 0.25, 0.0, 0.25), ('d', 1.0, 0.0, 1.0)]
+    [('a', 1.0, 1.0, 0.5), ('b', 0.75, 0.5, 0.75), ('c', 0.25, 0.0, 0.25), ('d', 0.75, 0.0, 0.75)]
 
     References
     ----------
@@ -401,8 +401,8 @@ def _notes(built: Built, shocks: _Shocks, reference: bool, residual: pl.Series) 
     if hit := int(inside.sum()):
         notes.append(
             f"Warning: {hit:,} of {inside.size:,} shocks hit a closed class: {int(built.closed.sum()):,} participants "
-            "sell to each other only and nothing outside the data, so no loss of customers leaks out and up ends at 1 "
-            "for all of a class that any shock hits, however small. Give external_demand, or read the column down."
+            "sell to each other only and nothing outside the data, so no loss of customers leaks out, and what one of "
+            "a class loses all of it lose in the end. Give external_demand, or read the column down."
         )
     return tuple(notes)
 
