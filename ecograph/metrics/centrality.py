@@ -72,7 +72,7 @@ def pagerank(
     -----
     A step shrinks differences by alpha, so that the error is at most alpha / (1 - alpha) times the last change: that is
     what stops, besides rounding, (k + 8) u / (1 - alpha) for k arrows into a participant, u = 2**-53.
-    O(steps * (arrows + n) * lanes) time, 32 bytes a participant and lane.
+    O(steps * (arrows + n) * lanes) time, 40 bytes a participant and lane.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def _lanes(eco: Ecosystem, personalization: Vector | Sequence[Vector] | None) ->
     given = [personalization] if isinstance(personalization, Mapping) else personalization
     if not given:
         raise EcographError("personalization is empty.", hint="give a dict by id, a sequence of them, or None")
-    check_memory(32 * n * len(given), "the lanes of pagerank", "give fewer personalization vectors at a time")
+    check_memory(40 * n * len(given), "the lanes of pagerank", "give fewer personalization vectors at a time")
     lanes = np.empty((n, len(given)))
     for k, vector in enumerate(given):
         lanes[:, k] = spread(eco, vector, "personalization")

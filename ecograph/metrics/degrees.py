@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu import centrality as kernels
 from ecograph.ecosystem import Ecosystem
-from ecograph.metrics.tie_graph import TieGraph, tie_graph
+from ecograph.metrics.tie_graph import tie_graph
 
 __all__ = [
     "core_number",
@@ -222,7 +222,7 @@ def core_number(eco: Ecosystem, *, layer: str | None = None) -> NDArray[np.int64
     ----------
     .. [1] V. Batagelj, M. Zaversnik, "An O(m) algorithm for cores decomposition of networks" (2003).
     """
-    graph: TieGraph = tie_graph(eco, weight=None, layer=layer)
+    graph = tie_graph(eco, weight=None, layer=layer)
     return kernels.core_numbers(graph.into.ptr, graph.into.column, graph.out.ptr, graph.out.column)
 
 

@@ -56,7 +56,7 @@ def betweenness_centrality(
     WindowError : no tie of the view counts.
     UnitError : ``distance`` is given, the relations have different units and nothing says how to join them.
     EcographError : an unknown distance, lengths that don't add up to a number, or more paths than float64 can count.
-    MemoryLimitError : 640 bytes a participant don't fit.
+    MemoryLimitError : 768 bytes a participant don't fit.
 
     Notes
     -----
