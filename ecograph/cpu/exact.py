@@ -49,7 +49,7 @@ def _round(high: np.uint64, low: np.uint64, exponent: int, sticky: bool) -> Any:
         exponent += 1
     if half and (sticky or (low & one) != u8(0)):
         low += one
-    if exponent >= 971 and (exponent > 1024 or f8(low) >= math.ldexp(1.0, int(1024 - exponent))):
+    if low != u8(0) and exponent >= 971 and (exponent > 1024 or f8(low) >= math.ldexp(1.0, int(1024 - exponent))):
         return math.inf
     return math.ldexp(f8(low), int(exponent))
 

@@ -311,3 +311,16 @@ def test_half_of_the_available_memory_is_the_limit(tmp_path: Path) -> None:
     assert default_limit(tmp_path / "meminfo") == 2000 * 1024
     (tmp_path / "odd").write_text("MemTotal: 9000 kB\n")
     assert default_limit(tmp_path / "odd") == default_limit(tmp_path / "none") > 0
+
+
+def test_a_zero_beside_huge_floats_is_zero() -> None:
+    huge, zero = 1e170, 0.0
+    events = [
+        Event("a", "o", 0, int(np.float64(huge).view(np.int64)), -1, NO_TIME),
+        Event("b", "o", 0, int(np.float64(zero).view(np.int64)), -1, NO_TIME),
+    ]
+    result = reduce(events)
+    weights = dict(zip(np.array(result.ids)[result.ties.provider], result.ties.weight, strict=True))
+    assert weights == {"a": huge, "b": 0.0}
+    assert result.ties.weight_sq is not None
+    assert sorted(result.ties.weight_sq) == [0.0, np.inf]
