@@ -63,7 +63,8 @@ def kendall_tau_b(x: ArrayLike, y: ArrayLike) -> float:
 def _codes(values: NDArray[np.generic]) -> NDArray[np.int64]:
     if np.isnan(values.astype(np.float64)).any():
         raise EcographError("A ranking holds NaN.", hint="leave out what has no value")
-    return np.unique(values, return_inverse=True)[1].reshape(-1).astype(np.int64) + 1
+    codes: NDArray[np.int64] = np.unique(values, return_inverse=True)[1].reshape(-1).astype(np.int64) + 1
+    return codes
 
 
 def _pairs(code: NDArray[np.int64]) -> int:

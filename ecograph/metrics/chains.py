@@ -175,7 +175,8 @@ def _residual(
     rows: Rows, h: F8Array, start: NDArray[np.int32], weight: F8Array, *, hold: bool
 ) -> tuple[F8Array, F8Array]:
     nobody = np.full(start.size, -1, np.int32)
-    return kernels.residual_lanes(*rows, *((start, nobody) if hold else (nobody, start)), weight, h)
+    held, source = (start, nobody) if hold else (nobody, start)
+    return kernels.residual_lanes(*rows, held, source, weight, h)
 
 
 def _unfinished(what: str, left: F8Array, goal: float) -> ConvergenceError:

@@ -178,6 +178,8 @@ def test_lenses_equal_dense_solves(seed: int, n: int) -> None:
     w[:, 1] += np.where(rng.random(n) < 0.5, 5.0, 0.0)  # a giant hub
     w[0, 1:4], w[1, 1] = 1.0, 0.0
     cost = np.where(rng.random(n) < 0.5, 3.0, 0.0)
+    w[2] = 0  # an end, where whoever buys nothing outside the data buys too: no closed class, so that N exists
+    w[(cost == 0) & (w.sum(1) > 0), 2] += 1
     p = w / np.maximum(w.sum(1) + cost, 1)[:, None]
     total = np.linalg.inv(np.eye(n) - p)
     j, i = np.nonzero(w)
