@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ecograph.errors import OutputError
+from ecograph.printable import printable
 
 __all__ = ["atomic_path"]
 
@@ -30,5 +31,8 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise OutputError(f"can't write {target}: {reason}.", hint="free space or name another place.") from error
+        missing = not target.parent.is_dir()
+        reason = "there is no such folder" if missing else error.strerror or type(error).__name__
+        raise OutputError(
+            f"can't write {printable(target)}: {reason}.", hint="free space or name another place."
+        ) from error

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from ecograph.errors import OutputError
-from ecograph.html import escape, plain, quoted
+from ecograph.atomic import atomic_path
+from ecograph.html import escape, plain
 
 __all__ = ["NAMED", "Certificate", "Ledger"]
 
@@ -142,16 +139,19 @@ class Ledger:
 
     def write_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write the table as Parquet; an existing file is replaced once the new one is whole."""
-        _replace(path, self.table.write_parquet)
+        with atomic_path(path) as temporary:
+            self.table.write_parquet(temporary)
 
     def write_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the table as CSV (UTF-8); ``tied_with`` holds a JSON list."""
         tied = [json.dumps(ids, ensure_ascii=False) for ids in self.table["tied_with"].to_list()]
-        _replace(path, self.table.with_columns(pl.Series("tied_with", tied, dtype=pl.String)).write_csv)
+        with atomic_path(path) as temporary:
+            self.table.with_columns(pl.Series("tied_with", tied, dtype=pl.String)).write_csv(temporary)
 
     def write_latex(self, path: str | os.PathLike[str]) -> None:
         """Write the table as a LaTeX ``tabular``; whatever LaTeX would read as a command is escaped."""
-        _replace(path, lambda file: Path(file).write_text(self.to_latex(), encoding="utf-8"))
+        with atomic_path(path) as temporary:
+            temporary.write_text(self.to_latex(), encoding="utf-8")
 
     def to_latex(self) -> str:
         """A LaTeX ``tabular`` without packages; text in other scripts needs XeLaTeX or LuaLaTeX."""
@@ -183,25 +183,3 @@ _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasci
 def _latex(text: str) -> str:
     """Text that LaTeX sets as it stands; single marks in braces can't join to dashes, quotes or options."""
     return "".join(_LATEX.get(c, c) for c in text)
-
-
-def _replace(path: str | os.PathLike[str], write: Callable[[str], Any]) -> None:
-    target = Path(path)
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:50]}.", suffix=".tmp", dir=target.parent)
-        os.close(handle)
-        write(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except OSError as error:
-        raise OutputError(f"Can't write {quoted([target])}: {error.strerror}.", hint="choose another place") from None
-    finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
