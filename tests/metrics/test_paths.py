@@ -178,12 +178,13 @@ def test_all_paths_of_a_star_pass_its_middle(leaves: int) -> None:
     assert_allclose(closeness_centrality(eco, "p0"), leaves / (2 * leaves - 1), rtol=4 * U)
 
 
-def test_a_long_row_of_diamonds_has_more_paths_than_an_integer_holds() -> None:
+@pytest.mark.parametrize("distance", [None, "weight"])
+def test_a_long_row_of_diamonds_has_more_paths_than_an_integer_holds(distance: str | None) -> None:
     """2**80 paths from end to end; each side of the middle diamond has half of all that pass."""
     k = 80
     ties = [t for i in range(k) for s in "xy" for t in ((f"j{i}", f"{s}{i}", 1.0), (f"{s}{i}", f"j{i + 1}", 1.0))]
     eco = build(ties)
-    got = betweenness_centrality(eco, normalized=False)
+    got = betweenness_centrality(eco, distance=distance, normalized=False)
     before, after = 3 * 40 + 1, 3 * 39 + 1  # on the way to x40, and from it: those with their paths through it
     assert got[eco.row_of("x40")] == got[eco.row_of("y40")] == before * after / 2
 
