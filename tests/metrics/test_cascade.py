@@ -114,6 +114,14 @@ def test_the_published_rule_depends_on_the_unit_of_money() -> None:
     assert any("1 shocks never stopped" in note for note in found.notes)  # A's goes up and down for ever
 
 
+def test_the_published_stop_looks_at_decreases_only() -> None:
+    """b buys all from a, in one market: it falls to 0, then a market of nothing counts as 1 and b rises to 0.9."""
+    eco = ecosystem([("a", "b", 0.1), ("b", "y", 0.1)], market=dict.fromkeys("ab", "m"), external_cost={"y": 9.9})
+    table = cascade_loss(eco, ["a"], "b", reference=True).table
+    assert table["iterations"][0] == 2
+    assert table["down"][0] == pytest.approx(0.1, rel=1e-14)
+
+
 def test_market_shares() -> None:
     """Sales of 2, 1 and 3, of which 1, 1/2 and 1/4 are left; the first two share a market."""
     ties = [("a", "x", 2.0), ("b", "y", 1.0), ("c", "z", 3.0)]
@@ -131,6 +139,14 @@ def test_shares_of_inputs_by_class() -> None:
     classes = {("1", "9"): 2, ("2", "9"): 1, ("3", "9"): 0}
     lost = cascade_loss(eco, ["a", "b", "c", "d"], "o", essentiality=classes, substitution="off").table["down"]
     assert_allclose(lost, [2 / 5, 3 / 5, 5 / 17, 0], rtol=1e-15)
+
+
+def test_the_worst_of_two_essential_groups_counts() -> None:
+    eco = ecosystem([(id, "o", 1.0) for id in "abcde"], group=dict(zip("abcdeo", "112229", strict=True)))
+    classes = {("1", "9"): 2, ("2", "9"): 2}
+    shocks = [("a", "c"), ("c", "a", "d"), ("a", "b", "c")]
+    lost = cascade_loss(eco, shocks, "o", essentiality=classes, substitution="off").table["down"]
+    assert_allclose(lost, [1 / 2, 2 / 3, 1], rtol=1e-15)
 
 
 # Exact reference
@@ -350,6 +366,8 @@ def test_islands_keep_everything() -> None:
 
 def test_many_lanes_are_each_as_if_alone() -> None:
     eco, _, _ = linear(40, 7)
+    market = pl.Series("market", [f"m{row % 7}" for row in range(40)])
+    eco = Ecosystem.from_ties(eco.tie_table(), eco.participants.with_columns(market))
     together = esri(eco).table
     alone = pl.concat([cascade_loss(eco, [id]).table.rename({"closure": "id"}) for id in eco.ids])
     assert together.equals(alone)
@@ -361,11 +379,13 @@ def test_many_lanes_are_each_as_if_alone() -> None:
 def test_several_at_once_and_their_interaction() -> None:
     """Three stand in for each other. One goes: 1/3 of inputs, half of it replaced. Two go: 2/3, nothing replaced."""
     eco = ecosystem([("a", "o", 1.0), ("b", "o", 1.0), ("c", "o", 1.0)], market=dict.fromkeys("abc", "m"))
-    table = cascade_loss(eco, [("a", "b"), "a", {"a": 0.5, "b": 0.0}], "o", interaction=True).table
-    assert table["closure"].to_list() == ["a + b", "a", "a (0.5)"]
-    assert_allclose(table["total"], [2 / 3, 1 / 6, 1 / 6 / 2.5], rtol=1e-15)
-    assert table["interaction"][0] == pytest.approx(1 / 3, rel=1e-15)
-    assert table["interaction"].to_list()[1:] == [None, None]
+    shocks: list[cascade.Closure] = [("a", "b"), "a", {"a": 0.5, "b": 0.0}, {"a": 0.5, "b": 0.5}]
+    table = cascade_loss(eco, shocks, "o", interaction=True).table
+    assert table["closure"].to_list()[:3] == ["a + b", "a", "a (0.5)"]
+    assert sorted(table["closure"][3].split(" + ")) == ["a (0.5)", "b (0.5)"]
+    assert_allclose(table["total"], [2 / 3, 1 / 6, 1 / 6 / 2.5, 1 / 3 / 2], rtol=1e-15)
+    assert table["interaction"].to_list()[1:3] == [None, None]
+    assert_allclose(table["interaction"].to_numpy()[[0, 3]], [1 / 3, 1 / 6 - 2 / 15], rtol=1e-14)
 
 
 def test_a_closed_class_of_customers_is_told() -> None:
