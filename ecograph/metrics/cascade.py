@@ -85,7 +85,7 @@ def esri(
     Notes
     -----
     Jacobi rounds from the state before. Capacities fall from round to round to the greatest fixed point.
-    ``error_bound`` is a number b = 2^k tol for which the state lowered by b rises above itself within 64 rounds:
+    ``error_bound`` is a number b = 2^k tol for which the state lowered by b rises above itself within 16 rounds:
     then no capacity is more than b above its limit, up to rounding; 0 where the last round changed nothing.
 
     O(rounds * ties of the rows that the loss comes to) time for each closure, O(n) memory a thread.

@@ -433,6 +433,28 @@ def test_a_stop_far_from_the_limit_has_no_bound() -> None:
     assert "no error bound" in repr(found)
 
 
+def test_a_bound_far_above_the_tolerance() -> None:
+    """Rounds stop at a change of 1e-5, and a hundredth of what a sells is still to go."""
+    found = cascade_loss(nearly_closed(1e-3), ["c"], "a", tol=1e-5)
+    left = 1 - found.table["up"][0]
+    assert left == pytest.approx(0.01, rel=0.01)
+    assert found.error_bound is not None
+    assert left <= found.error_bound <= 4 * left
+
+
+@pytest.mark.parametrize(("thin", "tol"), [(1e-7, 1e-4), (1e-9, 1e-8), (1e-13, 1e-12), (1e-15, 1e-4), (1e-15, 1e-14)])
+def test_no_bound_is_below_the_error_where_hardly_anything_leaks(thin: float, tol: float) -> None:
+    """Two sell to each other, ``thin`` to c and as much outside: they lose half when c closes, in countless rounds.
+
+    Below 1e-15 a round changes less than it rounds: a bound that doesn't count its roundings says the error is tol.
+    """
+    ties = {"provider": ["a", "a", "b"], "receiver": ["c", "b", "a"], "weight": [thin, 1.0, 1.0]}
+    people = {"id": ["a", "b", "c"], "external_demand": [0.0, thin, 0.0]}
+    found = cascade_loss(Ecosystem.from_ties(ties, people), ["c"], "a", tol=tol)
+    bound = found.table["error_bound"][0]
+    assert bound is None or 0.5 - found.table["up"][0] <= bound + 1e-6
+
+
 def test_weights_of_the_score() -> None:
     eco = ecosystem([("a", "b", 1.0), ("b", "c", 1.0)])
     assert scores(esri(eco, weights={"c": 2.0}), "down") == {"a": 1.0, "b": 1.0, "c": 1.0}
