@@ -51,7 +51,8 @@ class Ledger:
     Parameters
     ----------
     table : columns rank (competition ranks: 1, 2, 2, 4), id, role, group, one column a lens in [0, 1], and
-        tied_with: ids of others whose values can't be told apart (the first 20 by id).
+        tied_with: ids of others whose values can't be told apart (the first 20 by id). With intervals also
+        rank_low, rank_high, p_top, 95 % limits of each lens (``reach_low``, ``reach_high``), and tie_group.
     conductor : whose reliance it is.
     by : the lens that ranks; "first_round" where reach is counted until chains come back to the conductor.
     lenses : the lens columns of the table.
@@ -86,9 +87,9 @@ class Ledger:
         return f"What {plain(self.conductor)} relies on, by {self.by} ({of} external resources)"
 
     def __repr__(self) -> str:
-        rows = [["rank", "id", "role", "group", *self.lenses], *self._cells()]
+        rows = [self._head(), *self._cells()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        sides = ["rjust", "ljust", "ljust", "ljust", *["rjust"] * len(self.lenses)]
+        sides = ["ljust" if name in ("id", "role", "group", "ties") else "rjust" for name in self._head()]
         lines = (
             "  ".join(getattr(cell, side)(width) for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
             for row in rows
@@ -96,7 +97,7 @@ class Ledger:
         return "\n".join([self.title, *lines, *self._remarks()])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(name)}</th>" for name in ("rank", "id", "role", "group", *self.lenses))
+        head = "".join(f"<th>{escape(name)}</th>" for name in self._head())
         body = "".join(
             "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self._cells(limit=80)
         )
@@ -106,16 +107,35 @@ class Ledger:
             f"<tbody>{body}</tbody></table><ul>{remarks}</ul></div>"
         )
 
+    @property
+    def has_intervals(self) -> bool:
+        """Do the rows say how sure they are?"""
+        return "rank_low" in self.table.columns
+
+    def _head(self) -> list[str]:
+        """Names of the columns that text and HTML show."""
+        limits = [f"95 % of {self.by}"] if f"{self.by}_low" in self.table.columns else []
+        ranks, ties = (["ranks"], ["ties"]) if self.has_intervals else ([], [])
+        return ["rank", *ranks, "id", "role", "group", *self.lenses, *limits, *ties]
+
     def _cells(self, limit: int = 40) -> list[list[str]]:
-        """Rows as text; a rank that is shared ends in =."""
-        return [
-            [
-                f"{row['rank']}{'=' if row['tied_with'] else ''}",
-                *("" if row[name] is None else plain(row[name], limit) for name in ("id", "role", "group")),
-                *(f"{row[lens]:.6g}" for lens in self.lenses),
-            ]
-            for row in self.table.iter_rows(named=True)
-        ]
+        """Rows as text, one cell for each name of the head; a rank that is shared ends in =."""
+        return [[self._cell(name, row, limit) for name in self._head()] for row in self.table.iter_rows(named=True)]
+
+    def _cell(self, name: str, row: dict[str, Any], limit: int) -> str:
+        match name:
+            case "rank":
+                return f"{row['rank']}{'=' if row['tied_with'] else ''}"
+            case "ranks":
+                return f"{row['rank_low']}-{row['rank_high']}"
+            case "ties":
+                return str(row["tie_group"])
+            case "id" | "role" | "group":
+                return "" if row[name] is None else plain(row[name], limit)
+            case _ if name in self.lenses:
+                return f"{row[name]:.6g}"
+            case _:
+                return f"{row[self.by + '_low']:.4g} to {row[self.by + '_high']:.4g}"
 
     def _remarks(self) -> list[str]:
         out = [*self.notes, self.certificate.sentence]
@@ -155,8 +175,8 @@ class Ledger:
 
     def to_latex(self) -> str:
         """A LaTeX ``tabular`` without packages; text in other scripts needs XeLaTeX or LuaLaTeX."""
-        columns = "rlll" + "r" * len(self.lenses)
-        rows = [["rank", "id", "role", "group", *self.lenses], *self._cells(limit=80)]
+        columns = "".join("l" if name in ("id", "role", "group", "ties") else "r" for name in self._head())
+        rows = [self._head(), *self._cells(limit=80)]
         lines = [" & ".join(map(_latex, row)) + r" \\" for row in rows]
         head = [rf"\begin{{tabular}}{{{columns}}}", r"\hline", lines[0], r"\hline"]
         return "\n".join([*head, *lines[1:], r"\hline", r"\end{tabular}", ""])

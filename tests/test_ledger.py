@@ -158,7 +158,10 @@ def test_tied_candidates_on_circles_are_all_looked_at() -> None:
         ({"restart": 0.0}, "restart=0.0 isn't in (0, 1]"),
         ({"tol": 0.0}, "tol=0.0 isn't in"),
         ({"tol": float("nan")}, "tol=nan isn't in"),
-        ({"intervals": "delta"}, "this version has no intervals"),
+        ({"intervals": "sigma"}, "intervals='sigma' is unknown.\nHint: intervals is one of 'delta', 'bootstrap'"),
+        ({"replicates": 5}, "replicates=5 isn't a whole number >= 20"),
+        ({"drop": 1.0}, "drop=1.0 isn't in (0, 1)"),
+        ({"seed": -1}, "seed=-1 isn't a whole number"),
         ({"device": "tpu"}, "device='tpu' is unknown"),
     ],
 )

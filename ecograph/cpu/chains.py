@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, i8, jit, prange
 
-__all__ = ["residual_lanes", "stretch_lanes", "sweep_lanes"]
+__all__ = ["begin_lanes", "residual_lanes", "stretch_lanes", "sweep_lanes"]
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
@@ -77,6 +77,34 @@ def _sweep_blocks(
 ) -> None:
     for b in prange(mass.size // d.shape[1]):
         _sweep_block(b, ptr, column, p, held, weight, d, h, mass)
+
+
+def begin_lanes(
+    ptr: I8Array, column: I4Array, p: F8Array, start: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
+) -> None:
+    """The first sweep of lanes that aren't held: d = h = (I - L)^-1 e, where d is 1 in row ``start[l]`` of lane l.
+
+    Rows before the start come to know of it in the next sweep: what they pass on to the start mustn't be lost.
+    """
+    _begin_lanes(ptr, column, p, start, weight, d, h, mass)
+
+
+@jit(types.void, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w, parallel=True)
+def _begin_lanes(
+    ptr: I8Array, column: I4Array, p: F8Array, start: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
+) -> None:
+    for lane in prange(start.size):
+        n, width = ptr.size - 1, d.shape[1]
+        first, k = lane // width * n, lane % width
+        total = weight[start[lane]] if start[lane] > 0 else 0.0
+        for i in range(start[lane] + 1, n):
+            acc = 0.0
+            for e in range(ptr[i], ptr[i + 1]):
+                acc += p[e] * d[first + column[e], k]
+            d[first + i, k] = acc
+            h[first + i, k] = acc
+            total += weight[i] * acc
+        mass[lane] = total
 
 
 def stretch_lanes(before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu._jit import F8, I2, I4, I8, F8w, I4w, I8w, jit
 
-__all__ = ["merge_arrows", "relation_totals", "share_rows"]
+__all__ = ["merge_arrows", "merge_events", "relation_totals", "share_rows"]
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
@@ -106,6 +106,48 @@ def _fill_arrows(
                     merged[at] = last
                     amount[at] = 0.0
                 amount[at] += w
+
+
+def merge_events(
+    indptr: I8Array,
+    provider: I4Array,
+    relation: NDArray[np.int16],
+    weight: F8Array,
+    factor: F8Array,
+    square: F8Array,
+    count: I8Array,
+    ptr: I8Array,
+) -> tuple[F8Array, I8Array]:
+    """For each arrow of ``merge_arrows``: the sum of ``square * factor^2`` and of ``count`` over its ties."""
+    variance, events = np.zeros(ptr[-1]), np.zeros(ptr[-1], np.int64)
+    _fill_events(indptr, provider, relation, weight, factor, square, count, ptr, variance, events)
+    return variance, events
+
+
+@jit(types.void, I8, I4, I2, F8, F8, F8, I8, I8, F8w, I8w)
+def _fill_events(
+    indptr: I8Array,
+    provider: I4Array,
+    relation: NDArray[np.int16],
+    weight: F8Array,
+    factor: F8Array,
+    square: F8Array,
+    count: I8Array,
+    ptr: I8Array,
+    variance: F8Array,
+    events: I8Array,
+) -> None:
+    for j in range(indptr.size - 1):
+        at = ptr[j] - 1
+        last = -1
+        for e in range(indptr[j], indptr[j + 1]):
+            f = factor[relation[e]]
+            if weight[e] * f > 0.0 and provider[e] != j:
+                if provider[e] != last:
+                    last = provider[e]
+                    at += 1
+                variance[at] += f * f * square[e]
+                events[at] += count[e]
 
 
 def share_rows(ptr: I8Array, amount: F8Array, cost: F8Array, keep: float) -> tuple[F8Array, F8Array]:

@@ -14,6 +14,7 @@ from ecograph.metrics.degrees import (
     out_degree_centrality,
     out_strength,
 )
+from ecograph.metrics.partial_order import expected_ranks
 from ecograph.metrics.paths import betweenness_centrality, closeness_centrality, harmonic_centrality
 from ecograph.metrics.reliance import reliance
 
@@ -26,6 +27,7 @@ __all__ = [
     "eigenvector_centrality",
     "eps_sensitivity",
     "esri",
+    "expected_ranks",
     "gini",
     "harmonic_centrality",
     "hhi",

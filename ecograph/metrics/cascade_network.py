@@ -123,6 +123,7 @@ def _outside(eco: Ecosystem, name: str, used: NDArray[np.bool_], normalise: str 
 
 def _closed(net: kernels.Network, demand: NDArray[np.float64], found: Arrows) -> NDArray[np.bool_]:
     """Who sits in a class whose members sell to each other only, and nothing outside the data?"""
-    sells = Dependence(net.out_ptr, net.receiver, net.up, net.out, (demand > 0).astype(np.uint8), found.relations)
+    leaks = (demand > 0).astype(np.uint8)
+    sells = Dependence(net.out_ptr, net.receiver, net.up, net.out, leaks, found.relations, demand, 1.0, found.factor)
     classes = components(sells, np.arange(net.out.size))
     return classes.closed[classes.component]

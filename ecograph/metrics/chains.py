@@ -20,7 +20,7 @@ from ecograph.metrics.components import Components
 from ecograph.metrics.operator import Dependence
 from ecograph.progress import Progress, track
 
-__all__ = ["BATCH", "Graph", "Visits", "compact", "hitting", "returning", "visits"]
+__all__ = ["BATCH", "Graph", "Visits", "compact", "hitting", "hitting_vectors", "returning", "visits", "visits_of"]
 
 BATCH = 32  # lanes solved together: 4 blocks keep 4 threads busy and 24 bytes a lane and participant in memory
 WIDTH = 8  # lanes in a block: one cache line of float64
@@ -127,6 +127,44 @@ def hitting(
     return at_o - under, at_o + over + found.over + found.under, sweeps
 
 
+def hitting_vectors(
+    graph: Graph, weight: F8Array, nodes: NDArray[np.int32], goal: float, *, hold: bool = True, damping: float = 1.0,
+    progress: Progress = None,
+) -> F8Array:  # fmt: skip
+    """(n, lanes): h_k = 1 and h_i = damping sum_j P_ij h_j for each k of ``nodes``; without ``hold``, column k of N.
+
+    For gradients, whose digits don't matter: until the change weighted by ``weight`` is <= goal.
+    """
+    ptr, column, entry = graph.rows
+    rows = ptr, column, entry * damping
+    return _lanes(rows, weight, nodes, goal, hold=hold, label="gradients", progress=progress)
+
+
+def visits_of(graph: Graph, nodes: NDArray[np.int32], goal: float, progress: Progress = None) -> F8Array:
+    """(n, lanes): row k of N for each k of ``nodes``, until chains of mass <= goal are on their way."""
+    start = (graph.n - 1 - nodes).astype(np.int32)
+    found = _lanes(graph.back, np.ones(graph.n), start, goal, hold=False, label="gradients back", progress=progress)
+    return np.ascontiguousarray(found[::-1])
+
+
+def _lanes(
+    rows: Rows, weight: F8Array, start: NDArray[np.int32], goal: float, *, hold: bool, label: str, progress: Progress
+) -> F8Array:
+    """Lanes side by side, BATCH at a time."""
+    n, m = weight.size, start.size
+    check_memory(8 * n * m, "the gradients", 'ask for intervals="none", or show fewer (top=)')
+    out = np.empty((n, m))
+    for begin in range(0, m, BATCH):
+        some = start[begin : begin + BATCH]
+        h, left, _ = _sum_chains(rows, some, weight, goal, hold=hold, label=label, progress=progress)
+        if left.max() > goal:
+            raise _unfinished("for the gradients", left, goal)
+        width = h.shape[1]
+        side = h.reshape(-1, n, width).transpose(1, 0, 2).reshape(n, -1)
+        out[:, begin : begin + some.size] = side[:, : some.size]
+    return out
+
+
 def _sum_chains(
     rows: Rows,
     start: NDArray[np.int32],
@@ -148,7 +186,7 @@ def _sum_chains(
     h[pins] = 1.0
     d = h.copy()
     held = np.full(blocks * width, -1, np.int32)
-    held[:lanes] = start  # in the first sweep always: the ones in `start` are what the sums begin with
+    held[:lanes] = start if hold else -1
     mass = np.zeros(blocks * width)
     mass[:lanes] = 1.0
     left = mass.copy()
@@ -156,12 +194,14 @@ def _sum_chains(
         for sweep in range(1, (most or MOST) + 1):
             if stretch := sweep % STRETCH == 0:
                 before[:] = d
-            kernels.sweep_lanes(*rows, held, weight, d, h, mass)
+            if sweep == 1 and not hold:
+                kernels.begin_lanes(*rows, start, weight, d, h, mass)
+            else:
+                kernels.sweep_lanes(*rows, held, weight, d, h, mass)
             if stretch:
                 kernels.stretch_lanes(before, weight, d, h, mass)
-            if sweep == 1:
+            if sweep == 1 and hold:
                 d[pins] = 0.0
-                held[:lanes] = start if hold else -1
             running = left > goal
             left[running] = mass[running]
             tick(float(-np.log10(max(left.max(), goal))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,37 @@ from ecograph.metrics.operator import Dependence
 from ecograph.metrics.ranking import Bounds, settle
 from ecograph.progress import Progress
 
-__all__ = ["Reach", "direct", "one_step", "rooted"]
+__all__ = ["Lens", "Reach", "Rooted", "Whole", "direct", "one_step"]
+
+
+class Lens(Protocol):
+    """Values of candidates, which are named by their position."""
+
+    lanes: set[int]  # candidates solved one by one
+    sweeps: list[int]
+
+    def settle(self, k: int) -> tuple[Bounds, NDArray[np.intp], float]:
+        """Bounds and positions of all that may be among the k largest, and the bound of all others."""
+
+    def values(self, at: NDArray[np.intp]) -> Bounds:
+        """Bounds of the candidates at these positions."""
+
+
+@dataclass
+class Whole:
+    """A lens whose values for all candidates come at once."""
+
+    bounds: Bounds
+    lanes: set[int] = field(default_factory=set)
+    sweeps: list[int] = field(default_factory=list)
+
+    def settle(self, k: int) -> tuple[Bounds, NDArray[np.intp], float]:
+        """Everyone's bounds."""
+        return self.bounds, np.arange(self.bounds.low.size), -np.inf
+
+    def values(self, at: NDArray[np.intp]) -> Bounds:
+        """Bounds of the candidates at these positions."""
+        return self.bounds.take(at)
 
 
 def direct(dependence: Dependence, o: int, rows: NDArray[np.intp]) -> Bounds:
@@ -24,18 +55,22 @@ def direct(dependence: Dependence, o: int, rows: NDArray[np.intp]) -> Bounds:
     return Bounds(shares[rows], shares[rows])
 
 
-def rooted(
-    dependence: Dependence, found: Components, rows: NDArray[np.intp], restart: float, tol: float, progress: Progress
-) -> Bounds:
+class Rooted(Whole):
     """Rooted reliance, a sum_t (1 - a)^t (P')^t e_o of each candidate.
 
     It is a times the visits of P scaled by 1 - a. The residual s of those bounds the error in the 1-norm by
     a |s|_1 / a, since rows of the scaled P sum to at most 1 - a.
     """
-    graph = chains.compact(dependence, found, lump=False)
-    visits = chains.visits(graph, tol / 2, damping=1.0 - restart, progress=progress)
-    x = restart * visits.x[graph.node[rows]]
-    return Bounds(np.maximum(x - visits.under, 0.0), x + visits.over)
+
+    def __init__(
+        self, dependence: Dependence, found: Components, rows: NDArray[np.intp], restart: float, tol: float,
+        progress: Progress,
+    ) -> None:  # fmt: skip
+        self.graph = chains.compact(dependence, found, lump=False)
+        visits = chains.visits(self.graph, tol / 2, damping=1.0 - restart, progress=progress)
+        self.x = restart * visits.x
+        x = self.x[self.graph.node[rows]]
+        super().__init__(Bounds(np.maximum(x - visits.under, 0.0), x + visits.over))
 
 
 def one_step(dependence: Dependence, found: Components, o: int) -> bool:

@@ -33,6 +33,7 @@ class Arrows:
     amount: NDArray[np.float64]
     relations: tuple[str, ...]  # whose ties count
     unit: str | None  # of amounts; None where relation_weights= or normalise= made them comparable
+    factor: NDArray[np.float64]  # by relation: what its amounts were multiplied by; 0 where it doesn't count
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,9 @@ class Dependence:
     inflow: NDArray[np.float64]  # in_j
     leaks: NDArray[np.uint8]  # does j buy outside? By leak > 0 and cost > 0, never by rounding
     relations: tuple[str, ...]
+    cost: NDArray[np.float64]  # external_cost of j
+    keep: float  # 1 - leak
+    factor: NDArray[np.float64]  # by relation
 
     def row(self, j: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Providers of j and the shares of its inputs."""
@@ -84,7 +88,7 @@ def dependence(
     cost = _external_cost(eco, found, normalise)
     inflow, value = kernels.share_rows(found.ptr, found.amount, cost, 1.0 - leak)
     leaks = ((cost > 0.0) | (leak > 0.0)).astype(np.uint8)
-    return Dependence(found.ptr, found.provider, value, inflow, leaks, found.relations)
+    return Dependence(found.ptr, found.provider, value, inflow, leaks, found.relations, cost, 1.0 - leak, found.factor)
 
 
 def arrows(
@@ -110,7 +114,7 @@ def arrows(
         factor[r] *= weight
     ptr, provider, amount = kernels.merge_arrows(eco.indptr, ties.provider, ties.relation, ties.weight, factor)
     unit = None if relation_weights is not None or normalise else eco.relations[used[0]].unit
-    return Arrows(ptr, provider, amount, tuple(eco.relations[r].name for r in used), unit)
+    return Arrows(ptr, provider, amount, tuple(eco.relations[r].name for r in used), unit, factor)
 
 
 def _nothing(eco: Ecosystem, layer: str | None, count: NDArray[np.int64]) -> str:

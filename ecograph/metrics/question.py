@@ -1,0 +1,133 @@
+"""What is asked, about whom, and the lenses that answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecograph.ecosystem import Ecosystem
+from ecograph.metrics.components import Components, components
+from ecograph.metrics.lenses import Lens, Reach, Rooted, Whole, direct
+from ecograph.metrics.operator import Dependence, dependence
+from ecograph.metrics.ranking import Bounds
+from ecograph.progress import Progress
+
+__all__ = ["LENSES", "ORDER", "Closures", "Question", "build_lenses", "key"]
+
+LENSES = (
+    "direct", "rooted", "reach", "brokerage", "captive", "criticality", "criticality_up", "substitutability"
+)  # fmt: skip
+ORDER = (*LENSES[:3], "first_round", *LENSES[3:])
+Essentiality: TypeAlias = Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A conductor, its candidates, and how lenses look at them."""
+
+    eco: Ecosystem
+    p: Dependence
+    found: Components
+    o: int
+    rows: NDArray[np.intp]  # candidates, as rows of the participant table
+    lenses: tuple[str, ...]
+    restart: float
+    tol: float
+    feedback: bool | None
+    layer: str | None
+    essentiality: Essentiality | None
+    substitution: str
+    progress: Progress
+
+    @property
+    def closed(self) -> bool:
+        """Does the conductor sit in a closed class?"""
+        return self.found.is_closed(self.o)
+
+    @property
+    def first_round(self) -> bool:
+        """Is reach counted until a chain comes back to the conductor?"""
+        return self.feedback is False or (self.closed and self.feedback is None)
+
+    @property
+    def fixed(self) -> dict[str, float]:
+        """What one unit of each relation is worth; the same for every replicate."""
+        return {it.name: float(f) for it, f in zip(self.eco.relations, self.p.factor, strict=True)}
+
+    def again(self, eco: Ecosystem, rows: NDArray[np.intp], lenses: tuple[str, ...]) -> Question:
+        """The same question about other weights of the ties."""
+        p = dependence(eco, layer=self.layer, relation_weights=self.fixed, leak=1.0 - self.p.keep)
+        found = components(p, np.array([self.o]))
+        return replace(
+            self, eco=eco, p=p, found=found, rows=rows, lenses=lenses, feedback=not self.first_round, progress=None
+        )
+
+
+def build_lenses(ask: Question) -> dict[str, Lens]:
+    """The lenses asked for, by name, in the order in which tables show them.
+
+    ``reach`` of a conductor in a closed class is 1 for all: no chain ever leaves the class, so each one ends up
+    needing every member.
+    """
+    makers: dict[str, Callable[[], Lens]] = {
+        "direct": lambda: Whole(direct(ask.p, ask.o, ask.rows)),
+        "rooted": lambda: Rooted(ask.p, ask.found, ask.rows, ask.restart, ask.tol, ask.progress),
+    }
+    if "reach" in ask.lenses:
+        if ask.closed and ask.feedback is not False:
+            makers["reach"] = lambda: Whole(exactly(np.ones(ask.rows.size)))
+        if ask.first_round or not ask.closed:
+            barred = ask.o if ask.first_round else -1
+            makers["first_round" if ask.first_round else "reach"] = lambda: Reach(
+                ask.p, ask.found, ask.o, ask.rows, ask.tol, barred, ask.progress
+            )
+    asked = {*ask.lenses, "first_round"}
+    return {name: makers[name]() for name in ORDER if name in asked and name in makers}
+
+
+def exactly(values: NDArray[np.float64]) -> Bounds:
+    """Values known to rounding."""
+    return Bounds(values, values)
+
+
+def key(name: str, bounds: Bounds) -> Bounds:
+    """What is ranked, more is relied on more: substitutability counts against it."""
+    return Bounds(1.0 - bounds.high, 1.0 - bounds.low) if name == "substitutability" else bounds
+
+
+@dataclass(eq=False)
+class Closures:
+    """Criticality, one closure a candidate, run where it is asked for; both sides come of one run."""
+
+    run: Callable[[NDArray[np.intp]], tuple[NDArray[np.float64], NDArray[np.float64]]]
+    found: dict[int, tuple[float, float]] = field(default_factory=dict)
+    n: int = 0
+
+    def side(self, which: int) -> Any:
+        """The lens of one side: 0 inputs, 1 customers."""
+        return _Side(self, which)
+
+
+@dataclass(eq=False)
+class _Side:
+    closures: Closures
+    which: int
+    lanes: set[int] = field(default_factory=set)
+    sweeps: list[int] = field(default_factory=list)
+
+    def settle(self, k: int) -> tuple[Bounds, NDArray[np.intp], float]:
+        """Every candidate is closed once."""
+        at = np.arange(self.closures.n)
+        return self.values(at), at, -np.inf
+
+    def values(self, at: NDArray[np.intp]) -> Bounds:
+        """Losses after closing the candidates at these positions."""
+        known = self.closures.found
+        if (new := np.array([k for k in at.tolist() if k not in known], np.intp)).size:
+            down, up = self.closures.run(new)
+            known.update(zip(new.tolist(), zip(down.tolist(), up.tolist(), strict=True), strict=True))
+        return exactly(np.array([known[k][self.which] for k in at.tolist()], np.float64))
