@@ -99,8 +99,13 @@ def test_covariances_are_those_of_exact_derivatives(events: tuple[Ties, list[flo
     """Pairs too: what the comparison of two ranks rests on."""
     ties, square, count = events
     caught: list[Any] = []
+
+    def catch(covariance: Any, seed: int) -> Spread:
+        caught.append(covariance)
+        return from_covariance(covariance, seed)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intervals, "from_covariance", lambda c, seed: caught.append(c) or from_covariance(c, seed))
+        patch.setattr(intervals, "from_covariance", catch)
         ledger = reliance(build(ties, square, count), "p0", by=by, top=9, restart=A, leak=0.1, tol=1e-13)
     covariance = exact.covariance(ties, square, LENSES[by], ledger.table["id"].to_list(), None, 0.1)
     scale = max(float(covariance[k][k]) for k in range(len(covariance)))
@@ -218,6 +223,7 @@ def test_values_that_move_together_are_told_apart_by_their_difference() -> None:
 # Scale and symmetry
 
 
+@settings(max_examples=30)
 @given(known_events(), st.integers(-20, 20))
 def test_the_unit_of_weight_cancels_to_the_bit(events: tuple[Ties, list[float], list[int]], e: int) -> None:
     ties, square, count = events
@@ -227,6 +233,20 @@ def test_the_unit_of_weight_cancels_to_the_bit(events: tuple[Ties, list[float], 
     assert one.table.equals(other.table)
 
 
+@settings(max_examples=30)
+@given(known_events())
+def test_a_relation_worth_three_is_one_of_threefold_amounts(events: tuple[Ties, list[float], list[int]]) -> None:
+    ties, square, count = events
+    threefold = [(i, j, w * (3 if r == "r" else 1), r) for i, j, w, r in ties]
+    nine = [s * (9 if tie[3] == "r" else 1) for s, tie in zip(square, ties, strict=True)]
+    worth = {"r": 3.0, "s": 1.0} if {tie[3] for tie in ties} == {"r", "s"} else {ties[0][3]: 3.0}
+    one = reliance(build(ties, square, count), "p0", relation_weights=worth).table
+    other = reliance(build(threefold, nine, count), "p0").table
+    for name in ("direct_high", "rooted_high"):
+        assert_allclose(one.sort("id")[name].to_numpy(), other.sort("id")[name].to_numpy(), rtol=1e-9)
+
+
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 50), min_size=2, max_size=6))
 def test_four_times_the_events_halve_the_errors(counts: list[int]) -> None:
     one = errors(reliance(star(counts), "o"), "reach")
@@ -245,6 +265,7 @@ def test_the_same_seed_gives_the_same_table_and_another_moves_only_ranks() -> No
 # Laws
 
 
+@settings(max_examples=30)
 @given(known_events())
 def test_limits_and_ranks_contain_what_they_are_about(events: tuple[Ties, list[float], list[int]]) -> None:
     ledger = reliance(build(*events), "p0", top=9)
@@ -257,6 +278,7 @@ def test_limits_and_ranks_contain_what_they_are_about(events: tuple[Ties, list[f
             assert ((table[lens] <= table[f"{lens}_high"]) & (table[f"{lens}_high"] <= 1)).all()
 
 
+@settings(max_examples=30)
 @given(known_events())
 def test_splitting_a_tie_by_period_changes_no_interval(events: tuple[Ties, list[float], list[int]]) -> None:
     """Two ties of half the events each: weight, square and count add up."""
