@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, field
+from math import isnan
 from typing import Any
 
 import polars as pl
@@ -141,9 +142,17 @@ class Ledger:
         out = [*self.notes, self.certificate.sentence]
         if self.agreement is not None:
             names = self.agreement["lens"].to_list()
-            pairs = [f"{a}-{b} {self.agreement[b][i]:.3f}" for i, a in enumerate(names) for b in names[i + 1 :]]
-            out.append(f"Agreement of lenses (Kendall's tau-b over the {len(self):,} shown): {', '.join(pairs)}.")
+            constant = [a for i, a in enumerate(names) if isnan(self.agreement[a][i])]  # agrees not even with itself
+            there = [a for a in names if a not in constant]
+            pairs = [f"{a}-{b} {self._tau(a, b):.3f}" for i, a in enumerate(there) for b in there[i + 1 :]]
+            same = f" {', '.join(constant)}: the same for all, so nothing to compare." if constant else ""
+            told = ", ".join(pairs) or "none to show"
+            out.append(f"Agreement of lenses (Kendall's tau-b over the {len(self):,} shown): {told}.{same}")
         return out
+
+    def _tau(self, a: str, b: str) -> float:
+        assert self.agreement is not None
+        return float(self.agreement[b][self.agreement["lens"].to_list().index(a)])
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The table as an Arrow stream, for any library that takes one."""

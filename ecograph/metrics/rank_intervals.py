@@ -76,7 +76,7 @@ def rank_intervals(value: Bounds, spread: Spread, k: int, n: int, *, level: floa
     -----
     The critical value is the ``level`` quantile of max |t| over all pairs. rank_low = 1 + those significantly above;
     rank_high = those not significantly below, or n where an estimate isn't significantly above the weakest one and
-    there are others outside the set (Mohring and Al Mohamad's and Goeman's intervals, by Tukey's all-pairs test).
+    there are others outside the set (Al Mohamad, Goeman and van Zwet 2022, from Tukey's all-pairs comparison).
     Pairs without any error are ordered by value. O(draws n^2) time.
     """
     error = _pair_errors(value, spread)
