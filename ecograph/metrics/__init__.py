@@ -14,14 +14,17 @@ from ecograph.metrics.degrees import (
     out_degree_centrality,
     out_strength,
 )
+from ecograph.metrics.overlap import rbo
 from ecograph.metrics.paths import betweenness_centrality, closeness_centrality, harmonic_centrality
 from ecograph.metrics.reliance import reliance
+from ecograph.metrics.stability import cs_coefficient
 
 __all__ = [
     "betweenness_centrality",
     "cascade_loss",
     "closeness_centrality",
     "core_number",
+    "cs_coefficient",
     "degree_centrality",
     "eigenvector_centrality",
     "eps_sensitivity",
@@ -37,5 +40,6 @@ __all__ = [
     "out_degree_centrality",
     "out_strength",
     "pagerank",
+    "rbo",
     "reliance",
 ]
