@@ -133,7 +133,7 @@ def test_events_kept_are_binomial(n: int, p: float) -> None:
 
 
 def test_the_ends_of_binomials() -> None:
-    """2**62 events: within five standard errors, 2**30 each; chances are rounded to 2**-53, so at 1 some could be left."""
+    """2**62 events: within five standard errors of 2**30. Chances are rounded, so at 1 a few of those could be left."""
     counts = np.array([0, 1, 16, 17, 10**6, 2**62])
     keys = KEYS[: counts.size]
     assert np.array_equal(draws.kept_rows(counts, 0.0, 1, 0, keys)[:-1], counts[:-1])

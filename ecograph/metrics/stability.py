@@ -131,8 +131,9 @@ def cs_coefficient(
         for k, share in enumerate(tried):
             found = np.full(replicates, nan)
             for r in range(replicates):
+                dropped = drop_events(eco, share, seed, r)
                 try:
-                    ledger = reliance(drop_events(eco, share, seed, r), conductor, **asked)
+                    ledger = reliance(dropped, conductor, **asked)
                     found[r] = _correlation(original, _ranks(_values(eco, ledger)[rows], ledger.certificate.bound))
                 except EcographError as error:
                     failures.append((share, r, str(error)))

@@ -28,7 +28,8 @@ def rbo(x: Groups, y: Groups, p: Any) -> Fraction:
         a = _agreement(short, long, d) if d <= s else 2 * common / (d + len(_seen(long, d)))
         total += (1 - p) / p * a * p**d
     behind: Fraction = (len(_seen(short, l) & _seen(long, l)) + (l - s) * at_s) / l
-    return total + behind * p**l
+    tail: Fraction = behind * p**l
+    return total + tail
 
 
 def _length(groups: Groups) -> int:
