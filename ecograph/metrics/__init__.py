@@ -14,15 +14,18 @@ from ecograph.metrics.degrees import (
     out_degree_centrality,
     out_strength,
 )
+from ecograph.metrics.overlap import rbo
 from ecograph.metrics.partial_order import expected_ranks
 from ecograph.metrics.paths import betweenness_centrality, closeness_centrality, harmonic_centrality
 from ecograph.metrics.reliance import reliance
+from ecograph.metrics.stability import cs_coefficient
 
 __all__ = [
     "betweenness_centrality",
     "cascade_loss",
     "closeness_centrality",
     "core_number",
+    "cs_coefficient",
     "degree_centrality",
     "eigenvector_centrality",
     "eps_sensitivity",
@@ -39,5 +42,6 @@ __all__ = [
     "out_degree_centrality",
     "out_strength",
     "pagerank",
+    "rbo",
     "reliance",
 ]
