@@ -88,7 +88,7 @@ def breadth_first(s: int, ptr: I8Array, column: I4Array) -> tuple[I4Array, I4Arr
     """Everyone reached from s by rising number of arrows, s first, and each participant's place there (-1: none)."""
     n = ptr.size - 1
     order, place = np.empty(n, np.int32), np.full(n, -1, np.int32)
-    reached = _breadth_first(np.int32(s), ptr, column, np.full(n, np.inf), np.empty(n), order, place)
+    reached: int = _breadth_first(np.int32(s), ptr, column, np.full(n, np.inf), np.empty(n), order, place)
     return order[:reached].copy(), place
 
 

@@ -33,8 +33,8 @@ class SampledBetweenness:
     eps : the error asked for.
     delta : the probability that some participant's error may be larger.
     samples : searches behind ``values``.
-    bound_reached : at most ``eps``; with probability 1 - ``delta`` no error is larger. 0: every participant was searched
-        from, and the values are exact.
+    bound_reached : at most ``eps``; with probability 1 - ``delta`` no error is larger. 0: everyone was searched from, and
+        the values are exact.
     """
 
     values: NDArray[np.float64]
@@ -82,8 +82,8 @@ def sampled_betweenness(
     ------
     WindowError : no tie of the view counts.
     UnitError : ``distance`` is given, the relations have different units and nothing says how to join them.
-    EcographError : an impossible eps, delta or seed, an unknown distance, lengths that don't add up to a number, or more
-        paths than float64 can count.
+    EcographError : an impossible eps, delta or seed, an unknown distance, lengths that don't add up to a number, or
+        more paths than float64 can count.
     MemoryLimitError : 1,024 bytes a participant don't fit.
 
     Notes

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +37,7 @@ def captive(
 ) -> NDArray[np.float64]:
     r"""Share of what a conductor depends on that reaches it by no way around each participant.
 
-    .. math:: c_k = \frac{|\{t \ne k : \text{every chain of dependence from } o \text{ to } t \text{ passes } k\}|}{R - 1}
+    .. math:: c_k = \frac{|\{t \ne k : \text{all chains of dependence from } o \text{ to } t \text{ pass } k\}|}{R - 1}
 
     with o the conductor and R the participants other than o that it depends on over some chain. These t are what k
     *dominates*: take k away, and they fall out of all that o depends on. Who has captives is a single point of failure.
@@ -80,7 +79,7 @@ def captive(
 
     References
     ----------
-    .. [1] T. Lengauer, R. E. Tarjan, "A fast algorithm for finding dominators in a flowgraph", ACM TOPLAS 1 (1979), 121.
+    .. [1] T. Lengauer, R. E. Tarjan, "A fast algorithm for finding dominators in a flowgraph", TOPLAS 1 (1979), 121.
     """
     source, one = rows_of_one_or_many(eco, conductor)
     graph = tie_graph(eco, weight=None, layer=layer, relation_weights=relation_weights, normalise=normalise).into
@@ -128,7 +127,7 @@ def _dominators(rows: NDArray[np.int64], column: NDArray[np.int32]) -> NDArray[n
     return _on_a_deep_stack(tree, size)
 
 
-def _on_a_deep_stack(work: Callable[[], Any], size: int) -> Any:
+def _on_a_deep_stack(work: Callable[[], NDArray[np.int32]], size: int) -> NDArray[np.int32]:
     """Call ``work`` on a thread of its own, as the one at hand may have a stack of any size."""
     before = threading.stack_size(size)
     try:

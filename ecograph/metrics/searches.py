@@ -56,7 +56,9 @@ def scratch(n: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     return kernels.scratch(n)
 
 
-def in_rounds(some: Callable[[int, int], None], begin: int, end: int, size: int, label: str, progress: Progress) -> None:
+def in_rounds(
+    some: Callable[[int, int], None], begin: int, end: int, size: int, label: str, progress: Progress
+) -> None:
     """Sources ``begin`` to ``end``, a round at a time: between two rounds there is a tick, and Ctrl-C gets through.
 
     ``size`` is what one search may have to pass: participants and arrows.

@@ -76,7 +76,9 @@ def substitutability(
     return substitutability_row(eco, found, o, normalise=normalise)
 
 
-def substitutability_row(eco: Ecosystem, arrows: Arrows, o: int, *, normalise: str | None = None) -> NDArray[np.float64]:
+def substitutability_row(
+    eco: Ecosystem, arrows: Arrows, o: int, *, normalise: str | None = None
+) -> NDArray[np.float64]:
     """(n,): ``substitutability`` of the conductor in row ``o`` over the arrows of the view, made with ``normalise``."""
     capacity = _capacity(eco, normalise)
     group, groups = _groups(eco)

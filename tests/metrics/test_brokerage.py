@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from ecograph.ecosystem import Ecosystem
-from ecograph.errors import EcographError, ParticipantError, UnitError, WindowError
+from ecograph.errors import EcographError, MissingDependencyError, ParticipantError, UnitError, WindowError
 from ecograph.metrics import searches
 from ecograph.metrics.brokerage import brokerage, brokerage_rows
 from ecograph.metrics.captive import captive, captive_row
@@ -262,11 +263,20 @@ def test_what_can_not_be_answered_is_refused() -> None:
 
 @pytest.mark.parametrize("diamonds", [1024, 1030])  # the end of the 1024th is the first with 2**1024 chains
 def test_more_chains_than_float64_counts_are_refused(diamonds: int) -> None:
-    ties = [t for i in range(diamonds) for s in "xy" for t in ((f"{s}{i}", f"j{i}", 1.0), (f"j{i + 1}", f"{s}{i}", 1.0))]
+    ties = [
+        t for i in range(diamonds) for s in "xy" for t in ((f"{s}{i}", f"j{i}", 1.0), (f"j{i + 1}", f"{s}{i}", 1.0))
+    ]
     eco = build(ties)
     with pytest.raises(EcographError, match="more shortest paths"):
         brokerage(eco, "j0")
     assert brokerage(eco, f"j{diamonds - 1023}").max() < 1.0  # 2**1023 chains are counted
+
+
+def test_without_graph_tool_captive_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "graph_tool", None)
+    eco = build([("a", "o", 1.0), ("b", "a", 1.0)])
+    with pytest.raises(MissingDependencyError, match="graph-tool"):
+        captive(eco, "o")
 
 
 def test_progress_counts_conductors() -> None:

@@ -191,7 +191,9 @@ def test_a_long_row_of_diamonds_has_more_paths_than_an_integer_holds(distance: s
 
 @pytest.mark.parametrize("diamonds", [1024, 1100])  # the end of the 1024th is the first participant with 2**1024 paths
 def test_more_paths_than_float64_counts_are_refused(diamonds: int) -> None:
-    ties = [t for i in range(diamonds) for s in "xy" for t in ((f"j{i}", f"{s}{i}", 1.0), (f"{s}{i}", f"j{i + 1}", 1.0))]
+    ties = [
+        t for i in range(diamonds) for s in "xy" for t in ((f"j{i}", f"{s}{i}", 1.0), (f"{s}{i}", f"j{i + 1}", 1.0))
+    ]
     with pytest.raises(EcographError, match="more shortest paths"):
         betweenness_centrality(build(ties))
 

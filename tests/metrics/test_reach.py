@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from ecograph.errors import ConvergenceError, EcographError, ParticipantError
 from ecograph.metrics import chains
-from ecograph.metrics import reach as module
 from ecograph.metrics.reach import reach
 from ecograph.metrics.reliance import reliance
 from tests import reference
@@ -84,7 +84,9 @@ def test_many_conductors_on_one_long_circle(leak: float) -> None:
 @given(networks(), costs(), st.integers(-20, 20))
 def test_the_unit_of_weight_cancels(ties: Ties, cost: dict[str, float], e: int) -> None:
     eco = build(ties, external_cost=cost)
-    scaled = build([(i, j, w * 2.0**e, r) for i, j, w, r in ties], external_cost={j: c * 2.0**e for j, c in cost.items()})
+    scaled = build(
+        [(i, j, w * 2.0**e, r) for i, j, w, r in ties], external_cost={j: c * 2.0**e for j, c in cost.items()}
+    )
     assert_array_equal(reach(scaled, ["p0"]), reach(eco, ["p0"]))
 
 
@@ -93,7 +95,7 @@ def test_conductors_in_groups_are_those_all_together(monkeypatch: pytest.MonkeyP
     eco = build([(f"p{i}", f"p{j}", float(w)) for i, j, w in rng.integers(1, 60, (150, 3)) if i != j])
     ids = eco.ids.to_list()
     whole = reach(eco, ids, leak=0.1)
-    monkeypatch.setattr(module, "TOGETHER", 7)
+    monkeypatch.setattr(sys.modules[reach.__module__], "TOGETHER", 7)
     assert_allclose(reach(eco, ids, leak=0.1), whole, rtol=0, atol=2 * TOL, equal_nan=True)
 
 
@@ -118,7 +120,7 @@ def test_by_way_of_another_is_one_way(ties: Ties, cost: dict[str, float]) -> Non
 
 
 def test_the_fewer_lanes_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """20 buyers of 3 sellers, and b and c on a circle: lanes for sellers; with one buyer, one for it and two for b, c."""
+    """20 buyers of 3 sellers, b and c on a circle: a lane a seller; with one buyer, one for it and two for b and c."""
     ties = [("a", "b", 1), ("b", "c", 1), ("c", "b", 1), *((s, f"o{i}", 1 + i) for i in range(20) for s in "abc")]
     eco = build(ties)
     visited, hit = [], []
@@ -136,11 +138,13 @@ def test_the_fewer_lanes_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chains, "hitting_at", count_nodes)
     everyone = reach(eco, [f"o{i}" for i in range(20)], list("abc"))
     assert (len(visited), hit) == (1, [3])
-    visited.clear(), hit.clear()
+    visited.clear()
+    hit.clear()
     one = reach(eco, ["o3"], list("abc"))
     assert (len(visited), hit) == (2, [2])
     assert_allclose(one[0], everyone[3], rtol=0, atol=2 * TOL)
-    visited.clear(), hit.clear()
+    visited.clear()
+    hit.clear()
     assert_allclose(reach(eco, ["o3"], ["a"])[0], everyone[3, :1], rtol=0, atol=2 * TOL)
     assert (len(visited), hit) == (1, [])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from math import log, sqrt
 from typing import Any
 
@@ -49,9 +50,7 @@ def community(n: int = 1200, seed: int = 4) -> Ecosystem:
 
 @given(pairs(N, 24), st.sampled_from([None, "weight"]), st.integers(0, 2**128 - 1))
 @settings(max_examples=25)
-def test_moments_are_those_of_the_searches_drawn(
-    ends: list[tuple[int, int]], distance: str | None, seed: int
-) -> None:
+def test_moments_are_those_of_the_searches_drawn(ends: list[tuple[int, int]], distance: str | None, seed: int) -> None:
     """In two rounds, the second of which adds to the first."""
     ties = [(f"p{i}", f"p{j}", 2.0 ** ((i + j) % 3)) for i, j in {*ends, (0, 1)} if i != j]
     ids = [f"p{i}" for i in range(N)]
@@ -99,7 +98,7 @@ def test_values_and_bound_are_those_of_the_formula() -> None:
 def test_the_schedule_ends_where_hoeffding_needs_no_more(n: int, eps: float, delta: float) -> None:
     sizes, rounds = schedule(n, eps, delta)
     assert len(sizes) <= rounds <= len(sizes) + 1
-    assert all(a < b for a, b in zip(sizes, sizes[1:], strict=False))
+    assert all(a < b for a, b in pairwise(sizes))
     assert all(size % 16 == 0 for size in sizes)
     assert hoeffding(sizes[-1], n, rounds, delta) <= eps < hoeffding(max(1, sizes[-1] - 17), n, rounds, delta)
     if len(sizes) > 1:

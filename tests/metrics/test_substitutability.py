@@ -65,7 +65,12 @@ def test_spare_capacity_over_what_is_needed() -> None:
     group = dict.fromkeys("kabd", "rides") | {"c": "food"}
     eco = build(ties, group=group, capacity={"k": 10, "a": 2, "b": 5, "c": 99})
     found = column(eco, "o")
-    assert (found["k"], found["a"], found["b"], found["d"]) == (0.75, 1.0, 1 / 3, 1.0)  # a, d: 2 + 0 and 1 + 2, needed 1
+    assert (found["k"], found["a"], found["b"], found["d"]) == (
+        0.75,
+        1.0,
+        1 / 3,
+        1.0,
+    )  # a, d: 2 + 0 and 1 + 2, needed 1
     assert (found["c"], found["e"]) == (0.0, 0.0)  # alone in a group, alone without one
     assert np.isnan(found["o"])
     assert np.isnan(found["q"])
@@ -79,7 +84,9 @@ def test_more_than_enough_is_1_and_overuse_spares_nothing() -> None:
     assert column(build(ties, group=group, capacity={"a": 100}), "o")["k"] == 1.0
     assert column(build(ties, group=group, capacity={"b": 5}), "o")["k"] == 0.0
     assert column(build(ties, group=group, capacity={"b": 5, "a": 2}), "o")["k"] == 0.25
-    assert column(build(ties, group=group, capacity={"k": 99}), "o")["k"] == 0.0  # somebody's is known: null is no spare
+    assert (
+        column(build(ties, group=group, capacity={"k": 99}), "o")["k"] == 0.0
+    )  # somebody's is known: null is no spare
 
 
 @pytest.mark.parametrize("n", [1, 2, 50])

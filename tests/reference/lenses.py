@@ -62,7 +62,7 @@ def substitutability(
     group: Mapping[Any, Any],
     capacity: Mapping[Any, Any],
 ) -> dict[Id, Fraction | float]:
-    """What others of the group have to spare over what is needed, at most 1; nobody missing from ``group`` has others."""
+    """What others of the group spare over what is needed, at most 1; who is missing from ``group`` has no others."""
     w = amounts(ties, ids)
     out = {i: sum(row.values(), ZERO) for i, row in w.items()}
     found: dict[Id, Fraction | float] = {}
