@@ -153,6 +153,7 @@ def _dependencies(
     lies on a shortest path when the search found it so: same sum, same comparison. Where paths are more than float64
     counts, delta is NaN, also for those before.
     """
+    reached: int
     if hops:
         reached = _breadth_first(s, ptr, column, dist, sigma, order, place)
     else:

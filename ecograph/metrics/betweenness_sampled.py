@@ -33,8 +33,8 @@ class SampledBetweenness:
     eps : the error asked for.
     delta : the probability that some participant's error may be larger.
     samples : searches behind ``values``.
-    bound_reached : at most ``eps``; with probability 1 - ``delta`` no error is larger. 0: everyone was searched from, and
-        the values are exact.
+    bound_reached : at most ``eps``; with probability 1 - ``delta`` no error is larger. 0 where the values are exact,
+        everyone having been searched from.
     """
 
     values: NDArray[np.float64]
