@@ -20,7 +20,18 @@ from ecograph.metrics.components import Components
 from ecograph.metrics.operator import Dependence
 from ecograph.progress import Progress, track
 
-__all__ = ["BATCH", "Graph", "Visits", "compact", "hitting", "hitting_at", "hitting_vectors", "returning", "visits", "visits_of"]
+__all__ = [
+    "BATCH",
+    "Graph",
+    "Visits",
+    "compact",
+    "hitting",
+    "hitting_at",
+    "hitting_vectors",
+    "returning",
+    "visits",
+    "visits_of",
+]
 
 BATCH = 32  # lanes solved together: 4 blocks keep 4 threads busy and 24 bytes a lane and participant in memory
 WIDTH = 8  # lanes in a block: one cache line of float64
