@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,11 +172,12 @@ class _Many:
 
 def _with_root(p: Dependence, o: NDArray[np.int64]) -> Dependence:
     """One more participant, the last, who depends on the rows ``o`` in equal parts."""
-    return Dependence(
+    return replace(
+        p,
         ptr=np.append(p.ptr, p.ptr[-1] + o.size),
         provider=np.append(p.provider, o.astype(np.int32)),
         value=np.append(p.value, np.full(o.size, 1.0 / o.size)),
         inflow=np.append(p.inflow, 1.0),
         leaks=np.append(p.leaks, np.uint8(0)),
-        relations=p.relations,
+        cost=np.append(p.cost, 0.0),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -20,7 +21,7 @@ from ecograph.errors import EcographError, MissingDependencyError, ParticipantEr
 from ecograph.metrics import searches
 from ecograph.metrics.brokerage import brokerage, brokerage_rows
 from ecograph.metrics.captive import captive, captive_row
-from ecograph.metrics.operator import Dependence, dependence
+from ecograph.metrics.operator import dependence
 from ecograph.metrics.reach import reach
 from tests import reference
 from tests.metrics.test_reliance import Ties, build, networks
@@ -143,7 +144,7 @@ def test_a_circle_too_long_for_an_ordinary_stack() -> None:
     pytest.importorskip("graph_tool", reason="graph-tool comes from apt or conda, not from pip")
     n = 400_000
     provider = np.append(np.arange(1, n), 1).astype(np.int32)
-    p = Dependence(np.arange(n + 1), provider, np.ones(n), np.ones(n), np.zeros(n, np.uint8), ("r",))
+    p = replace(dependence(build([("a", "o", 1.0)])), ptr=np.arange(n + 1), provider=provider, value=np.ones(n))
     after = (n - 1.0 - np.arange(n)) / (n - 2)
     after[0] = 0.0
     assert_array_equal(captive_row(p, 0), after)
