@@ -262,6 +262,7 @@ def test_what_can_not_be_answered_is_refused() -> None:
             lens(nothing, "alone")
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value")  # kernels as plain Python warn
 @pytest.mark.parametrize("diamonds", [1024, 1030])  # the end of the 1024th is the first with 2**1024 chains
 def test_more_chains_than_float64_counts_are_refused(diamonds: int) -> None:
     ties = [

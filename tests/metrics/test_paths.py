@@ -189,6 +189,7 @@ def test_a_long_row_of_diamonds_has_more_paths_than_an_integer_holds(distance: s
     assert got[eco.row_of("x40")] == got[eco.row_of("y40")] == before * after / 2
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value")  # kernels as plain Python warn
 @pytest.mark.parametrize("diamonds", [1024, 1100])  # the end of the 1024th is the first participant with 2**1024 paths
 def test_more_paths_than_float64_counts_are_refused(diamonds: int) -> None:
     ties = [

@@ -201,6 +201,7 @@ def test_after_rounds_in_vain_it_is_exact_too() -> None:
     assert said == [*[size for size in sizes if size < len(eco)], len(eco)]
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value")  # kernels as plain Python warn
 def test_what_can_not_be_answered_is_refused() -> None:
     eco = build([("a", "b", 1.0), ("b", "c", 1.0)])
     wrong: Any

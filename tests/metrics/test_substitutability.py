@@ -158,6 +158,7 @@ def test_capacity_is_in_the_unit_that_weights_lead_to_and_not_in_shares() -> Non
     assert column(bare, "o", normalise="relation")["k"] == 0.25  # 1 + 1/2 of the group's 2
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value")  # kernels as plain Python warn
 def test_what_can_not_be_answered_is_refused() -> None:
     eco = build([("a", "o", 1.0)])
     wrong: Any
