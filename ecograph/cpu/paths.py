@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu._jit import F8, I4, I8, F8w, I4w, b1, i4, i8, jit, prange
 
-__all__ = ["BLOCKS", "brandes", "distance_sums", "scratch"]
+__all__ = ["BLOCKS", "brandes", "brandes_rows", "brandes_squares", "breadth_first", "distance_sums", "scratch"]
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
@@ -84,6 +84,14 @@ def _breadth_first(
     return reached
 
 
+def breadth_first(s: int, ptr: I8Array, column: I4Array) -> tuple[I4Array, I4Array]:
+    """Everyone reached from s by rising number of arrows, s first, and each participant's place there (-1: none)."""
+    n = ptr.size - 1
+    order, place = np.empty(n, np.int32), np.full(n, -1, np.int32)
+    reached: int = _breadth_first(np.int32(s), ptr, column, np.full(n, np.inf), np.empty(n), order, place)
+    return order[:reached].copy(), place
+
+
 @jit(i8, i4, I8, I4, F8, F8w, F8w, I4w, I4w, I4w, I4w)
 def _shortest_first(
     s: int,
@@ -124,6 +132,52 @@ def _shortest_first(
     return reached
 
 
+@jit(i8, i4, I8, I4, F8, b1, F8w, F8w, F8w, I4w, I4w, I4w, I4w)
+def _dependencies(
+    s: int,
+    ptr: I8Array,
+    column: I4Array,
+    length: F8Array,
+    hops: bool,
+    dist: F8Array,
+    sigma: F8Array,
+    delta: F8Array,
+    order: I4Array,
+    place: I4Array,
+    heap: I4Array,
+    spot: I4Array,
+) -> int:
+    """Fill ``delta`` for everyone reached from s; return how many.
+
+    delta_s(v) = sum over w behind v of sigma_v / sigma_w (1 + delta_s(w)), U. Brandes (2001), theorem 6. An arrow
+    lies on a shortest path when the search found it so: same sum, same comparison. Where paths are more than float64
+    counts, delta is NaN, also for those before.
+    """
+    reached: int
+    if hops:
+        reached = _breadth_first(s, ptr, column, dist, sigma, order, place)
+    else:
+        reached = _shortest_first(s, ptr, column, length, dist, sigma, order, place, heap, spot)
+    for r in range(reached - 1, -1, -1):
+        v = order[r]
+        passing = 0.0 * sigma[v]  # NaN where sigma overflowed
+        for e in range(ptr[v], ptr[v + 1]):
+            w = column[e]
+            step = 1.0 if hops else length[e]
+            if place[w] > r and dist[v] + step == dist[w]:
+                passing += sigma[v] / sigma[w] * (1.0 + delta[w])
+        delta[v] = passing
+    return reached
+
+
+@jit(types.void, I4, i8, F8w, I4w, I4w)
+def _forget(order: I4Array, reached: int, dist: F8Array, place: I4Array, spot: I4Array) -> None:
+    """Leave the arrays as ``scratch`` made them."""
+    for r in range(reached):
+        v = order[r]
+        dist[v], place[v], spot[v] = np.inf, -1, -1
+
+
 @jit(types.void, I8, I4, F8, b1, b1, I4, i8, i8, F8w, I4w, F8w, parallel=True)
 def brandes(
     ptr: I8Array,
@@ -138,11 +192,7 @@ def brandes(
     whole: I4Array,
     total: F8Array,
 ) -> None:
-    """Add the one-sided dependencies of sources ``begin`` (a multiple of BLOCKS) to ``end`` to each block's total.
-
-    delta_s(v) = sum over w behind v of sigma_v / sigma_w (1 + delta_s(w)), U. Brandes (2001), theorem 6. An arrow
-    lies on a shortest path when the search found it so: same sum, same comparison.
-    """
+    """Add the one-sided dependencies of sources ``begin`` (a multiple of BLOCKS) to ``end`` to each block's total."""
     n = ptr.size - 1
     for b in prange(BLOCKS):
         dist, sigma, delta = real[3 * b * n :][:n], real[(3 * b + 1) * n :][:n], real[(3 * b + 2) * n :][:n]
@@ -151,26 +201,71 @@ def brandes(
         mine = total[b * n :][:n]
         for q in range(begin + b, end, BLOCKS):
             s = source[q]
-            if hops:
-                reached = _breadth_first(s, ptr, column, dist, sigma, order, place)
-            else:
-                reached = _shortest_first(s, ptr, column, length, dist, sigma, order, place, heap, spot)
-            for r in range(reached - 1, -1, -1):
+            reached = _dependencies(s, ptr, column, length, hops, dist, sigma, delta, order, place, heap, spot)
+            for r in range(1, reached):
                 v = order[r]
-                passing = 0.0
-                for e in range(ptr[v], ptr[v + 1]):
-                    w = column[e]
-                    step = 1.0 if hops else length[e]
-                    if place[w] > r and dist[v] + step == dist[w]:
-                        passing += sigma[v] / sigma[w] * (1.0 + delta[w])
-                delta[v] = passing
-                if r > 0:
-                    mine[v] += passing + 1.0 if endpoints else passing
-                elif endpoints:
-                    mine[v] += reached - 1
-            for r in range(reached):
+                mine[v] += delta[v] + 1.0 if endpoints else delta[v]
+            if endpoints:
+                mine[s] += reached - 1
+            _forget(order, reached, dist, place, spot)
+
+
+@jit(types.void, I8, I4, F8, b1, I4, i8, i8, F8w, I4w, F8w, F8w, parallel=True)
+def brandes_squares(
+    ptr: I8Array,
+    column: I4Array,
+    length: F8Array,
+    hops: bool,
+    source: I4Array,
+    begin: int,
+    end: int,
+    real: F8Array,
+    whole: I4Array,
+    total: F8Array,
+    square: F8Array,
+) -> None:
+    """The same without endpoints, and their squares to each block's ``square``."""
+    n = ptr.size - 1
+    for b in prange(BLOCKS):
+        dist, sigma, delta = real[3 * b * n :][:n], real[(3 * b + 1) * n :][:n], real[(3 * b + 2) * n :][:n]
+        order, place = whole[4 * b * n :][:n], whole[(4 * b + 1) * n :][:n]
+        heap, spot = whole[(4 * b + 2) * n :][:n], whole[(4 * b + 3) * n :][:n]
+        mine, ours = total[b * n :][:n], square[b * n :][:n]
+        for q in range(begin + b, end, BLOCKS):
+            reached = _dependencies(source[q], ptr, column, length, hops, dist, sigma, delta, order, place, heap, spot)
+            for r in range(1, reached):
                 v = order[r]
-                dist[v], place[v], spot[v] = np.inf, -1, -1
+                mine[v] += delta[v]
+                ours[v] += delta[v] * delta[v]
+            _forget(order, reached, dist, place, spot)
+
+
+@jit(types.void, I8, I4, F8, b1, I4, i8, i8, F8w, I4w, F8w, parallel=True)
+def brandes_rows(
+    ptr: I8Array,
+    column: I4Array,
+    length: F8Array,
+    hops: bool,
+    source: I4Array,
+    begin: int,
+    end: int,
+    real: F8Array,
+    whole: I4Array,
+    out: F8Array,
+) -> None:
+    """Row q of ``out``, all 0 before: delta_s(v) of source q over all but s and v that s reaches; 0 for s itself."""
+    n = ptr.size - 1
+    for b in prange(BLOCKS):
+        dist, sigma, delta = real[3 * b * n :][:n], real[(3 * b + 1) * n :][:n], real[(3 * b + 2) * n :][:n]
+        order, place = whole[4 * b * n :][:n], whole[(4 * b + 1) * n :][:n]
+        heap, spot = whole[(4 * b + 2) * n :][:n], whole[(4 * b + 3) * n :][:n]
+        for q in range(begin + b, end, BLOCKS):
+            reached = _dependencies(source[q], ptr, column, length, hops, dist, sigma, delta, order, place, heap, spot)
+            row = out[q * n :][:n]
+            if reached > 2:
+                for r in range(1, reached):
+                    row[order[r]] = delta[order[r]] / (reached - 2)
+            _forget(order, reached, dist, place, spot)
 
 
 @jit(types.void, I8, I4, F8, b1, I4, i8, i8, F8w, I4w, F8w, F8w, F8w, parallel=True)
@@ -204,6 +299,4 @@ def distance_sums(
                 far += dist[order[r]]
                 near += 1.0 / dist[order[r]]
             others[q], farness[q], nearness[q] = reached - 1, far, near
-            for r in range(reached):
-                v = order[r]
-                dist[v], place[v], spot[v] = np.inf, -1, -1
+            _forget(order, reached, dist, place, spot)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from ecograph.metrics.agreement import kendall_tau_b
+from ecograph.metrics.betweenness_sampled import sampled_betweenness
+from ecograph.metrics.brokerage import brokerage
+from ecograph.metrics.captive import captive
 from ecograph.metrics.cascade import cascade_loss, eps_sensitivity, esri
 from ecograph.metrics.centrality import eigenvector_centrality, hits, katz_centrality, pagerank
 from ecograph.metrics.concentration import gini, hhi
@@ -17,11 +20,15 @@ from ecograph.metrics.degrees import (
 from ecograph.metrics.overlap import rbo
 from ecograph.metrics.partial_order import expected_ranks
 from ecograph.metrics.paths import betweenness_centrality, closeness_centrality, harmonic_centrality
+from ecograph.metrics.reach import reach
 from ecograph.metrics.reliance import reliance
 from ecograph.metrics.stability import cs_coefficient
+from ecograph.metrics.substitutability import substitutability
 
 __all__ = [
     "betweenness_centrality",
+    "brokerage",
+    "captive",
     "cascade_loss",
     "closeness_centrality",
     "core_number",
@@ -43,5 +50,8 @@ __all__ = [
     "out_strength",
     "pagerank",
     "rbo",
+    "reach",
     "reliance",
+    "sampled_betweenness",
+    "substitutability",
 ]

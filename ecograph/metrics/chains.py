@@ -20,7 +20,18 @@ from ecograph.metrics.components import Components
 from ecograph.metrics.operator import Dependence
 from ecograph.progress import Progress, track
 
-__all__ = ["BATCH", "Graph", "Visits", "compact", "hitting", "hitting_vectors", "returning", "visits", "visits_of"]
+__all__ = [
+    "BATCH",
+    "Graph",
+    "Visits",
+    "compact",
+    "hitting",
+    "hitting_at",
+    "hitting_vectors",
+    "returning",
+    "visits",
+    "visits_of",
+]
 
 BATCH = 32  # lanes solved together: 4 blocks keep 4 threads busy and 24 bytes a lane and participant in memory
 WIDTH = 8  # lanes in a block: one cache line of float64
@@ -116,15 +127,34 @@ def hitting(
     While sweeping, rho = U d <= P d for the last change d, and x' P d = x' d - (e_o - s)' d <= (x + s)' d:
     the weighted mass on which ``_sum_chains`` stops bounds sum_i x_i rho_i.
     """
+    last = np.array([graph.n - 1])
+    h, over, under, sweeps = hitting_at(graph, found, nodes, last, tol, progress)
+    return h[0] - under, h[0] + over, sweeps
+
+
+def hitting_at(
+    graph: Graph,
+    found: Visits,
+    nodes: NDArray[np.int32],
+    at: NDArray[np.intp],
+    tol: float,
+    progress: Progress = None,
+) -> tuple[F8Array, F8Array, F8Array, int]:
+    """Return h of ``hitting`` at some nodes, (``at``, ``nodes``); over and under of each lane; the number of sweeps.
+
+    In the last row h_o - under <= f_o <= h_o + over, and over + under <= tol. Where o is made up to depend on m others,
+    1 / m each, then in the row of each of these h - m under <= f <= h + m over: chains from it are 1 / m of all.
+    """
     weight = found.x + found.over
     h, left, sweeps = _sum_chains(graph.rows, nodes, weight, tol / 2, hold=True, label="candidates", progress=progress)
     if left.max() > tol / 2:
         raise _unfinished("to the candidates", left, tol / 2)
     over, under = _residual(graph.rows, h, nodes, found.x, hold=True)
-    if (error := float((over + under).max()) + found.over + found.under) > tol:
+    over += found.over + found.under
+    if (error := float((over + under).max())) > tol:
         raise _rounded(error, tol, float(found.x.sum()))
-    at_o = h[graph.n - 1 :: graph.n].ravel()[: nodes.size]
-    return at_o - under, at_o + over + found.over + found.under, sweeps
+    lanes = h.reshape(-1, graph.n, h.shape[1])[:, at].transpose(1, 0, 2).reshape(at.size, -1)
+    return lanes[:, : nodes.size], over, under, sweeps
 
 
 def hitting_vectors(

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.cpu import paths as kernels
-from ecograph.device import check_memory
 from ecograph.ecosystem import Ecosystem
-from ecograph.errors import EcographError
-from ecograph.metrics.tie_graph import Rows, TieGraph, tie_graph
-from ecograph.progress import Progress, track
+from ecograph.metrics.searches import in_rounds, lengths, scratch, uncountable
+from ecograph.metrics.tie_graph import Rows, TieGraph
+from ecograph.progress import Progress
 
 __all__ = ["betweenness_centrality", "closeness_centrality", "harmonic_centrality"]
-
-WORK = 4_000_000  # arrows and participants that each block of sources passes between two ticks: some 0.1 s
 
 
 def betweenness_centrality(
@@ -76,21 +73,21 @@ def betweenness_centrality(
     ----------
     .. [1] U. Brandes, "A faster algorithm for betweenness centrality", J. Math. Sociology 25 (2001), 163.
     """
-    graph, length = _lengths(eco, distance, reverse, layer, relation_weights, normalise)
+    graph, length = lengths(eco, distance, reverse, layer, relation_weights, normalise)
     n, source = graph.n, np.arange(graph.n, dtype=np.int32)
-    real, whole = _scratch(n)
+    real, whole = scratch(n)
     total = np.zeros(kernels.BLOCKS * n)
 
     def some(begin: int, end: int) -> None:
         kernels.brandes(graph.out.ptr, graph.out.column, length, distance is None, endpoints, source, begin, end,
                         real, whole, total)  # fmt: skip
 
-    _in_rounds(some, n, graph, "betweenness", progress)
+    in_rounds(some, 0, n, n + graph.out.column.size, "betweenness", progress)
     out = np.zeros(n)
     for part in total.reshape(kernels.BLOCKS, n):  # in index order
         out += part
     if not np.isfinite(out).all():
-        raise EcographError("There are more shortest paths than float64 can count.", hint="look at a smaller view")
+        raise uncountable()
     pairs = n * (n - 1) if endpoints else (n - 1) * (n - 2)
     return out / pairs if normalized and pairs else out
 
@@ -175,7 +172,7 @@ def closeness_centrality(
     ----------
     .. [1] S. Wasserman, K. Faust, "Social Network Analysis" (1994), p. 201.
     """
-    graph, length = _lengths(eco, distance, not reverse, layer, relation_weights, normalise)
+    graph, length = lengths(eco, distance, not reverse, layer, relation_weights, normalise)
     source = np.arange(graph.n) if u is None else eco.rows_of([u])
     others, farness, _ = _distances(graph, length, distance is None, source, "closeness", progress)
     close = np.divide(others, farness, out=np.zeros(source.size), where=others > 0)
@@ -234,40 +231,9 @@ def harmonic_centrality(
     ----------
     .. [1] P. Boldi, S. Vigna, "Axioms for centrality", Internet Mathematics 10 (2014), 222.
     """
-    graph, length = _lengths(eco, distance, not reverse, layer, relation_weights, normalise)
+    graph, length = lengths(eco, distance, not reverse, layer, relation_weights, normalise)
     source = np.arange(graph.n) if nbunch is None else eco.rows_of(list(nbunch))
     return _distances(graph, length, distance is None, source, "harmonic", progress)[2]
-
-
-def _lengths(
-    eco: Ecosystem,
-    distance: str | None,
-    reverse: bool,
-    layer: str | None,
-    relation_weights: Mapping[str, float] | None,
-    normalise: str | None,
-) -> tuple[TieGraph, NDArray[np.float64]]:
-    """The graph, and how long the arrows of its ``out`` are."""
-    if distance not in (None, "inverse", "weight"):
-        raise EcographError(
-            f"distance={distance!r} is unknown.", hint='distance="inverse" or "weight", or None for hops'
-        )
-    graph = tie_graph(eco, weight=None if distance is None else "weight", reverse=reverse, layer=layer,
-                      relation_weights=relation_weights, normalise=normalise)  # fmt: skip
-    amount = graph.out.amount
-    with np.errstate(over="ignore"):
-        length = 1.0 / amount if distance == "inverse" else amount
-        if not (np.isfinite(length.sum()) and (length > 0.0).all()):
-            raise EcographError(
-                "The lengths of the arrows don't add up to a finite number, or some are 0.",
-                hint="amounts lie too far from 1: give relation_weights= in a larger or smaller unit",
-            )
-    return graph, length
-
-
-def _scratch(n: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    check_memory(kernels.BLOCKS * 48 * n, "the searches", "look at a smaller view")
-    return kernels.scratch(n)
 
 
 def _distances(
@@ -277,21 +243,11 @@ def _distances(
     out: Rows = graph.out
     source = rows.astype(np.int32)
     others, farness, nearness = np.zeros(source.size), np.zeros(source.size), np.zeros(source.size)
-    real, whole = _scratch(graph.n)
+    real, whole = scratch(graph.n)
 
     def some(begin: int, end: int) -> None:
         kernels.distance_sums(out.ptr, out.column, length, hops, source, begin, end, real, whole,
                               others, farness, nearness)  # fmt: skip
 
-    _in_rounds(some, source.size, graph, label, progress)
+    in_rounds(some, 0, source.size, graph.n + out.column.size, label, progress)
     return others, farness, nearness
-
-
-def _in_rounds(some: Callable[[int, int], None], sources: int, graph: TieGraph, label: str, progress: Progress) -> None:
-    """All sources, a round at a time: between two rounds there is a tick, and Ctrl-C gets through."""
-    size = kernels.BLOCKS * max(1, WORK // (graph.n + graph.out.column.size))
-    with track(progress, label, sources) as tick:
-        for begin in range(0, sources, size):
-            end = min(begin + size, sources)
-            some(begin, end)
-            tick(end)

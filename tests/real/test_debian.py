@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 
+import numpy as np
 import polars as pl
 import pytest
 
 import ecograph
-from ecograph import Ecosystem, Ledger, datasets
+from ecograph import Ecosystem, Ledger, datasets, metrics
 
 CONDUCTOR, TOP = "jupyter-core", 20
 Needs = dict[str, dict[str, Fraction]]
@@ -53,9 +54,9 @@ def needs(rows: list[tuple[str, str, int]]) -> Needs:
     }
 
 
-def closure(amounts: Mapping[str, Iterable[str]], without: str | None = None) -> set[str]:
+def closure(amounts: Mapping[str, Iterable[str]], without: str | None = None, conductor: str = CONDUCTOR) -> set[str]:
     """What the conductor depends on over all chains that avoid ``without``, itself included."""
-    found, waiting = {CONDUCTOR}, [CONDUCTOR]
+    found, waiting = {conductor}, [conductor]
     while waiting:
         fresh = set(amounts.get(waiting.pop(), ())) - found - {without}
         found |= fresh
@@ -137,6 +138,38 @@ def test_without_a_resource_the_rest_is_the_closure_by_brute_force(
     for package in ledger.table["id"]:
         left = ecograph.reliance(debian.without([package]), CONDUCTOR, lenses=("reach",), top=100).table
         assert set(left["id"]) == closure(targets, package) - {CONDUCTOR}, package
+
+
+@pytest.mark.parametrize(("conductor", "first"), [(CONDUCTOR, 54), ("kde-full", 25), ("libreoffice", 25)])
+def test_captives_are_what_falls_out_of_the_closure(
+    debian: Ecosystem, rows: list[tuple[str, str, int]], conductor: str, first: int
+) -> None:
+    """The chokepoints of a package, checked by taking each away; brokerage is never less."""
+    pytest.importorskip("graph_tool", reason="graph-tool comes from apt or conda, not from pip")
+    targets: dict[str, set[str]] = defaultdict(set)
+    for package, target, _ in rows:
+        targets[package].add(target)
+    everyone = closure(targets, conductor=conductor)
+    held = metrics.captive(debian, conductor)
+    order = np.argsort(-held, kind="stable")[:first]
+    assert held[order[0]] > 0.05
+    for k in order:
+        lost = everyone - closure(targets, debian.ids[int(k)], conductor) - {debian.ids[int(k)]}
+        assert held[k] == len(lost) / (len(everyone) - 2), debian.ids[int(k)]
+    for distance in (None, "inverse"):
+        between = metrics.brokerage(debian, conductor, distance=distance)
+        assert (held <= between + 1e-12).all()
+        assert {debian.ids[int(k)] for k in between.nonzero()[0]} < everyone - {conductor}
+
+
+def test_reach_of_many_packages_is_what_the_ledger_says(debian: Ecosystem, ledger: Ledger) -> None:
+    chokepoints = ledger.table["id"].to_list()
+    got = metrics.reach(debian, ["kde-full", CONDUCTOR, "libreoffice"], chokepoints)
+    assert got[1] == pytest.approx(ledger.table["reach"].to_numpy(), abs=2e-10)
+    for row, conductor in ((got[0], "kde-full"), (got[2], "libreoffice")):
+        there = metrics.reliance(debian, conductor, lenses=["reach"], top=3000).table
+        found = dict(there.select("id", "reach").rows())
+        assert row == pytest.approx([found.get(k, 0.0) for k in chokepoints], abs=2e-10)
 
 
 def test_python_is_a_single_point_of_failure(ledger: Ledger) -> None:
