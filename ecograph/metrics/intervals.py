@@ -17,7 +17,7 @@ from ecograph.metrics.arrow_events import arrow_events
 from ecograph.metrics.lenses import Lens, Reach, Rooted
 from ecograph.metrics.question import Question, build_lenses, key
 from ecograph.metrics.rank_intervals import RankIntervals, Spread, from_covariance, from_replicates, rank_intervals
-from ecograph.metrics.ranking import Bounds
+from ecograph.metrics.ranking import ROUNDING, Bounds
 from ecograph.metrics.resample import replicate_values
 
 __all__ = ["METHODS", "Asked", "Sure", "how_sure"]
@@ -73,10 +73,12 @@ def how_sure(
     """Intervals for the first ``shown`` of the candidates at ``at``, whose ranks are compared; ``value`` ranks them."""
     ways = {name: asked.way(name) for name in lenses if not _constant(ask, name)}
     rows = {name: ask.rows[at] if name == by else ask.rows[at[:shown]] for name in ways}
-    low = {name: lens.values(at[: rows[name].size]).low for name, lens in lenses.items() if name in ways}
-    smooth = {name: _delta(ask, name, lenses[name], rows[name], low[name]) for name in ways if ways[name] == "delta"}
+    known = {name: lens.values(at[: rows[name].size]) for name, lens in lenses.items() if name in ways}
+    smooth = {
+        name: _delta(ask, name, lenses[name], rows[name], known[name].low) for name in ways if ways[name] == "delta"
+    }
     drawn, failed = _replicates(ask, {name: rows[name] for name in ways if name not in smooth}, ways, asked)
-    of = {name: logit_interval(low[name][:shown], _errors(smooth[name])[:shown]) for name in smooth}
+    of = {name: wilson_interval(known[name].take(np.arange(shown)), _errors(smooth[name])[:shown]) for name in smooth}
     of |= {name: _percentiles(values, shown) for name, values in drawn.items()}
     spread = Spread(np.zeros((at.size, at.size)), np.zeros((1, at.size)))  # a constant
     if by in smooth:
@@ -148,13 +150,17 @@ def _percentiles(values: F8Array, shown: int) -> tuple[F8Array, F8Array]:
     return low, high
 
 
-def logit_interval(value: F8Array, error: F8Array) -> tuple[F8Array, F8Array]:
-    """Normal on the log-odds scale, so that it stays in [0, 1]; a value of 0 or 1 has none to move on."""
-    inside = (value > 0.0) & (value < 1.0)
-    v = np.where(inside, value, 0.5)
-    odds, wide = np.log(v) - np.log1p(-v), Z * error / (v * (1.0 - v))
-    low, high = (1.0 / (1.0 + np.exp(-np.clip(odds + side * wide, -700.0, 700.0))) for side in (-1.0, 1.0))
-    return np.where(inside, np.minimum(low, value), value), np.where(inside, np.maximum(high, value), value)
+def wilson_interval(value: Bounds, error: F8Array) -> tuple[F8Array, F8Array]:
+    """Wilson's score interval (1927) for as many events as would give a share this error: it stays in [0, 1].
+
+    Where bounds reach 0 or 1 there is no such number: then the normal interval, cut off at the ends.
+    """
+    v = value.low
+    edge = (v <= 0.0) | (value.high >= 1.0 - ROUNDING) | (error <= 0.0)
+    per_event = np.where(edge, 0.0, Z * Z * error**2 / np.where(edge, 1.0, v * (1.0 - v)))  # z^2 / n
+    centre, half = v + per_event / 2.0, np.sqrt(Z * Z * error**2 + per_event**2 / 4.0)
+    low, high = (centre - half) / (1.0 + per_event), (centre + half) / (1.0 + per_event)
+    return np.clip(np.minimum(low, v), 0.0, 1.0), np.clip(np.maximum(high, v), 0.0, 1.0)
 
 
 def _thin(ask: Question, by: str, lens: Lens) -> float | None:

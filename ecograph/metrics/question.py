@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.ecosystem import Ecosystem
+from ecograph.metrics.brokerage import brokerage_rows
+from ecograph.metrics.captive import captive_row
 from ecograph.metrics.components import Components, components
 from ecograph.metrics.lenses import Lens, Reach, Rooted, Whole, direct
-from ecograph.metrics.operator import Dependence, dependence
+from ecograph.metrics.operator import Dependence, arrows, dependence
 from ecograph.metrics.ranking import Bounds
+from ecograph.metrics.substitutability import substitutability_row
 from ecograph.progress import Progress
 
 __all__ = ["LENSES", "ORDER", "Closures", "Question", "build_lenses", "key"]
@@ -39,6 +42,7 @@ class Question:
     tol: float
     feedback: bool | None
     layer: str | None
+    normalise: str | None
     essentiality: Essentiality | None
     substitution: str
     progress: Progress
@@ -76,6 +80,9 @@ def build_lenses(ask: Question) -> dict[str, Lens]:
     makers: dict[str, Callable[[], Lens]] = {
         "direct": lambda: Whole(direct(ask.p, ask.o, ask.rows)),
         "rooted": lambda: Rooted(ask.p, ask.found, ask.rows, ask.restart, ask.tol, ask.progress),
+        "brokerage": lambda: Whole(exactly(brokerage_rows(ask.p, np.array([ask.o]))[0][ask.rows])),
+        "captive": lambda: Whole(exactly(captive_row(ask.p, ask.o)[ask.rows])),
+        "substitutability": lambda: Whole(exactly(_substitutability(ask))),
     }
     if "reach" in ask.lenses:
         if ask.closed and ask.feedback is not False:
@@ -87,6 +94,11 @@ def build_lenses(ask: Question) -> dict[str, Lens]:
             )
     asked = {*ask.lenses, "first_round"}
     return {name: makers[name]() for name in ORDER if name in asked and name in makers}
+
+
+def _substitutability(ask: Question) -> NDArray[np.float64]:
+    found = arrows(ask.eco, layer=ask.layer, relation_weights=ask.fixed)
+    return substitutability_row(ask.eco, found, ask.o, normalise=ask.normalise)[ask.rows]
 
 
 def exactly(values: NDArray[np.float64]) -> Bounds:

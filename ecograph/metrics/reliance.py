@@ -141,7 +141,8 @@ def reliance(
     found = components(p, np.array([o]))
     external = external_resources(eco, conductor, o, found)
     ask = Question(
-        eco, p, found, o, of_role(eco, external, role), tuple(lenses), restart, tol, feedback, layer, essentiality,
+        eco, p, found, o, of_role(eco, external, role), tuple(lenses), restart, tol, feedback, layer, normalise,
+        essentiality,
         substitution, progress,
     )  # fmt: skip
     got = answer(ask, by, int(top), asked)

@@ -48,14 +48,12 @@ def build(ties: Ties, square: list[float], count: list[int], **columns: Any) -> 
 
 
 def errors(ledger: Ledger, lens: str) -> dict[str, float]:
-    """Standard errors, from the intervals on the log-odds scale."""
+    """Standard errors, from Wilson's limits p: (v - p)^2 = z^2 p (1 - p) / n and error^2 = v (1 - v) / n."""
     out = {}
     for row in ledger.table.iter_rows(named=True):
-        v, high = row[lens], row[f"{lens}_high"]
-        inside = 0 < v < 1 and high < 1
-        out[row["id"]] = (
-            (np.log(high / (1 - high)) - np.log(v / (1 - v))) * v * (1 - v) / intervals.Z if inside else 0.0
-        )
+        v, p = row[lens], row[f"{lens}_high"]
+        inside = 0 < v < 1 and 0 < p < 1
+        out[row["id"]] = (p - v) / intervals.Z * (v * (1 - v) / (p * (1 - p))) ** 0.5 if inside else 0.0
     return out
 
 
@@ -89,7 +87,7 @@ def test_errors_are_those_of_exact_derivatives(
         for k, (id, error) in enumerate(found.items()):
             value = ledger.table.filter(id=id)[lens][0]
             expected = float(covariance[k][k]) ** 0.5
-            if 1e-3 < value < 1 - 1e-3 and expected < 0.5:  # where the log-odds scale keeps the digits
+            if 1e-3 < value < 1 - 1e-3 and expected < 0.5:  # where limits keep the digits
                 assert error == pytest.approx(expected, rel=1e-4, abs=1e-7), (lens, id)
 
 

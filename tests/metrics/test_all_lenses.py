@@ -1,0 +1,149 @@
+"""The Ledger with every lens, and intervals by drawing events anew or dropping them."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from ecograph.ecosystem import Ecosystem
+from ecograph.errors import ConvergenceError, EcographError
+from ecograph.metrics import brokerage, captive, kendall_tau_b, reliance, substitutability
+from ecograph.metrics.question import LENSES, build_lenses
+from tests.metrics.test_intervals import build, star
+
+HERE = tuple(lens for lens in LENSES if not lens.startswith("criticality"))
+# O-A O-B A-C B-C C-D C-E D-F E-F of vectors.md: O depends on A, ...
+SMALL = [(arrow[1], arrow[0], 4.0, "r") for arrow in ("OA", "OB", "AC", "BC", "CD", "CE", "DF", "EF")]
+
+
+def small(**columns: dict[str, object]) -> Ecosystem:
+    return build(SMALL, [4.0] * 8, [4] * 8, **columns)
+
+
+def test_the_small_graph_of_the_vectors_by_every_lens() -> None:
+    table = reliance(small(), "O", lenses=HERE, intervals="none").table
+    values = {row["id"]: row for row in table.iter_rows(named=True)}
+    assert {k: round(v["brokerage"], 12) for k, v in values.items()} == {
+        "A": 0.4, "B": 0.4, "C": 0.6, "D": 0.1, "E": 0.1, "F": 0.0}  # fmt: skip
+    assert {k: v["captive"] for k, v in values.items()} == {"C": 0.6} | dict.fromkeys("ABDEF", 0.0)
+    assert set(table["substitutability"]) == {0.0}
+
+
+@pytest.mark.parametrize("by", ["brokerage", "captive"])
+def test_a_lens_of_hops_ranks_and_equals_its_function(by: str) -> None:
+    eco = small()
+    table = reliance(eco, "O", lenses=HERE, by=by, intervals="none").table
+    alone = {"brokerage": brokerage, "captive": captive}[by](eco, "O")
+    assert table[by].to_list() == [alone[eco.row_of(id)] for id in table["id"]]
+    assert table["id"][0] == "C"
+    assert table[by].is_sorted(descending=True)
+
+
+def test_the_least_substitutable_comes_first_and_agreement_counts_it_so() -> None:
+    ties = [("a", "o", 5.0, "r"), ("b", "o", 3.0, "r"), ("c", "o", 2.0, "r")]
+    eco = build(ties, [5.0, 3.0, 2.0], [5, 3, 2], group={"a": "g", "b": "g", "c": "h"})
+    ledger = reliance(
+        eco, "o", lenses=["direct", "rooted", "substitutability"], by="substitutability", intervals="none"
+    )
+    expected = substitutability(eco, "o")
+    assert ledger.table.select("id", "substitutability").rows() == [
+        ("c", 0.0), ("a", pytest.approx(0.375)), ("b", pytest.approx(0.625))]  # fmt: skip
+    assert ledger.table["substitutability"].to_list() == [expected[eco.row_of(id)] for id in ledger.table["id"]]
+    two = build([*ties, ("c", "a", 1.0, "r")], [5.0, 3.0, 2.0, 1.0], [5, 3, 2, 1], group={"a": "g", "b": "g", "c": "h"})
+    agreement = reliance(two, "o", lenses=["direct", "substitutability"], by="direct", intervals="none").agreement
+    assert agreement is not None
+    assert agreement["substitutability"][0] == pytest.approx(kendall_tau_b([5, 3, 2], [2, 1, 3]))
+
+
+def test_unit_of_capacity_and_relation_weights_go_together() -> None:
+    """normalise= turns amounts into shares, which no capacity can be compared with."""
+    eco = small(capacity={"C": 9.0})
+    with pytest.raises(EcographError, match="capacity is an amount"):
+        reliance(eco, "O", lenses=["substitutability"], by="substitutability", normalise="relation")
+
+
+# Drawing anew
+
+
+def test_bootstrap_and_delta_agree_where_events_are_many() -> None:
+    """Widths within 15 %: 300 replicates know a standard error to 4 %."""
+    counts = [400, 300, 200, 100]
+    by_delta = reliance(star(counts), "o").table
+    by_bootstrap = reliance(star(counts), "o", intervals="bootstrap", replicates=300, seed=5).table
+    for lens in ("direct", "rooted", "reach"):
+        width = [(t[f"{lens}_high"] - t[f"{lens}_low"]).to_numpy() for t in (by_delta, by_bootstrap)]
+        assert_allclose(width[1], width[0], rtol=0.15)
+    assert by_delta.select("rank_low", "rank_high").rows() == by_bootstrap.select("rank_low", "rank_high").rows()
+
+
+def test_bootstrap_and_delta_agree_on_circles_too() -> None:
+    ties = [("a", "o", 300.0, "r"), ("b", "o", 100.0, "r"), ("b", "a", 200.0, "r"), ("a", "b", 150.0, "r"),
+            ("c", "b", 250.0, "r"), ("o", "c", 100.0, "r"), ("d", "c", 300.0, "r")]  # fmt: skip
+    eco = build(ties, [w for *_, w, _ in ties], [int(w) for *_, w, _ in ties])
+    for feedback in (None, False):
+        tables = [
+            reliance(eco, "o", intervals=how, replicates=300, seed=6, feedback=feedback).table.sort("id")
+            for how in ("delta", "bootstrap")
+        ]
+        lens = "reach" if feedback is None else "first_round"
+        width = [(t[f"{lens}_high"] - t[f"{lens}_low"]).to_numpy() for t in tables]
+        assert_allclose(width[1], width[0], rtol=0.2, atol=1e-6)
+
+
+def test_the_same_seed_draws_the_same_and_another_another() -> None:
+    tables = [
+        reliance(star([9, 8, 7]), "o", lenses=["reach"], intervals="bootstrap", replicates=40, seed=seed).table
+        for seed in (1, 1, 2)
+    ]
+    assert tables[0].equals(tables[1])
+    assert not tables[0].equals(tables[2])
+
+
+def test_dropped_events_move_what_hangs_on_a_single_one() -> None:
+    """C hangs on eight events a side, G on one: only G's captives can fall away."""
+    ties = [("c", "o", 60.0, "r"), ("g", "o", 1.0, "r"), ("x", "c", 60.0, "r"), ("y", "g", 60.0, "r")]
+    eco = build(ties, [60.0, 1.0, 60.0, 60.0], [60, 1, 60, 60])
+    ledger = reliance(eco, "o", lenses=["captive"], by="captive", drop=0.3)
+    limits = {row["id"]: (row["captive_low"], row["captive_high"]) for row in ledger.table.iter_rows(named=True)}
+    assert limits["g"] == (0.0, pytest.approx(1 / 3))
+    assert limits["c"] == (pytest.approx(1 / 3), 1.0)  # alone with x where g is gone
+    assert ledger.provenance["intervals"]["methods"] == {"captive": "drop"}
+    assert any("no more" in note for note in ledger.notes)
+
+
+def test_replicates_that_fail_are_counted_and_too_few_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+
+    def failing(ask: object) -> object:
+        calls.append(ask)
+        if len(calls) % 10 == 5:
+            raise ConvergenceError("no luck")
+        return build_lenses(ask)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("ecograph.metrics.intervals.build_lenses", failing)
+    ledger = reliance(star([5, 4]), "o", lenses=["reach"], intervals="bootstrap", replicates=40)
+    assert len(ledger.provenance["intervals"]["failed_replicates"]) == 4
+    assert any(note.startswith("4 replicates gave no values and are left out: no luck") for note in ledger.notes)
+    calls.clear()
+    with pytest.raises(ConvergenceError, match="Only 18 of 20 replicates gave values: no luck"):
+        reliance(star([5, 4]), "o", lenses=["reach"], intervals="bootstrap", replicates=20)
+
+
+@settings(max_examples=10)
+@given(st.lists(st.integers(1, 30), min_size=2, max_size=5), st.integers(-9, 9))
+def test_the_unit_cancels_in_the_bootstrap_to_the_bit(counts: list[int], e: int) -> None:
+    options = {"lenses": ["rooted"], "by": "rooted", "intervals": "bootstrap", "replicates": 20}
+    one = reliance(star(counts), "o", **options).table  # type: ignore[arg-type]
+    other = reliance(star(counts, 2.0**e), "o", **options).table  # type: ignore[arg-type]
+    assert one.equals(other)
+
+
+def test_all_names_every_lens() -> None:
+    with pytest.raises(EcographError, match="isn't a list of lenses"):
+        reliance(small(), "O", lenses="every")
+    assert isinstance(reliance(small(), "O", lenses=HERE).table, pl.DataFrame)
+    assert np.isfinite(reliance(small(), "O", lenses=HERE).table.select(HERE).to_numpy()).all()
