@@ -86,7 +86,35 @@ def begin_lanes(
 
     Rows before the start come to know of it in the next sweep: what they pass on to the start mustn't be lost.
     """
-    _begin_lanes(ptr, column, p, start, weight, d, h, mass)
+    if start.size == 1:
+        _begin_lane(0, ptr, column, p, start, weight, d, h, mass)
+    else:
+        _begin_lanes(ptr, column, p, start, weight, d, h, mass)
+
+
+@jit(types.void, i8, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w)
+def _begin_lane(
+    lane: int,
+    ptr: I8Array,
+    column: I4Array,
+    p: F8Array,
+    start: I4Array,
+    weight: F8Array,
+    d: F8Array,
+    h: F8Array,
+    mass: F8Array,
+) -> None:
+    n, width = ptr.size - 1, d.shape[1]
+    first, k = lane // width * n, lane % width
+    total = weight[start[lane]] if start[lane] > 0 else 0.0
+    for i in range(start[lane] + 1, n):
+        acc = 0.0
+        for e in range(ptr[i], ptr[i + 1]):
+            acc += p[e] * d[first + column[e], k]
+        d[first + i, k] = acc
+        h[first + i, k] = acc
+        total += weight[i] * acc
+    mass[lane] = total
 
 
 @jit(types.void, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w, parallel=True)
@@ -94,17 +122,7 @@ def _begin_lanes(
     ptr: I8Array, column: I4Array, p: F8Array, start: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
 ) -> None:
     for lane in prange(start.size):
-        n, width = ptr.size - 1, d.shape[1]
-        first, k = lane // width * n, lane % width
-        total = weight[start[lane]] if start[lane] > 0 else 0.0
-        for i in range(start[lane] + 1, n):
-            acc = 0.0
-            for e in range(ptr[i], ptr[i + 1]):
-                acc += p[e] * d[first + column[e], k]
-            d[first + i, k] = acc
-            h[first + i, k] = acc
-            total += weight[i] * acc
-        mass[lane] = total
+        _begin_lane(lane, ptr, column, p, start, weight, d, h, mass)
 
 
 def stretch_lanes(before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:
