@@ -14,7 +14,7 @@ from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
 from ecograph.metrics import cs_coefficient, reliance
 from ecograph.metrics.resample import drop_events
-from ecograph.metrics.stability import _correlation, _ranks
+from ecograph.metrics.stability import _coefficient, _correlation, _ranks
 from tests.reference import agreement_more as reference
 
 SHARES = (0.2, 0.5, 0.8)
@@ -90,6 +90,15 @@ def test_far_apart_is_stable_and_even_is_not() -> None:
     result = cs_coefficient(even, "o", "direct", shares=SHARES, replicates=20)
     assert result.coefficient == 0.0
     assert result.table["kept"].to_list() == sorted(result.table["kept"], reverse=True)
+
+
+def test_a_share_that_passes_behind_one_that_fails_does_not_count() -> None:
+    lines = [{"share": share, "kept": kept} for share, kept in [(0.1, 0.95), (0.2, 1.0), (0.3, 0.9), (0.4, 1.0)]]
+    assert _coefficient(lines, 0.95) == 0.2
+    assert _coefficient(lines[2:], 0.95) == 0.0
+    original = [1, 2, 3]
+    samples = {line["share"]: [original if k < 20 * line["kept"] else None for k in range(20)] for line in lines}
+    assert reference.cs_coefficient(original, samples, 0.95, 0.7) == 0.2
 
 
 def test_a_replicate_without_providers_is_told_of_and_is_no_success() -> None:
