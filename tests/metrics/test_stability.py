@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
 from ecograph.metrics import cs_coefficient, reliance
+from ecograph.metrics import stability as module
 from ecograph.metrics.resample import drop_events
 from ecograph.metrics.stability import _coefficient, _correlation, _ranks
 from tests.reference import agreement_more as reference
@@ -113,9 +114,14 @@ def test_a_replicate_without_providers_is_told_of_and_is_no_success() -> None:
 
 def test_a_conductor_in_a_closed_class_is_asked_by_first_round_every_time() -> None:
     ties = [("a", "o", 900), ("b", "o", 400), ("c", "o", 100), ("o", "a", 50), ("o", "b", 50), ("o", "c", 50)]
-    result = cs_coefficient(build(ties), "o", shares=SHARES, replicates=5)
+    asked: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "reliance", lambda *a, **k: asked.append(k.get("feedback")) or reliance(*a, **k))
+        result = cs_coefficient(build(ties), "o", shares=SHARES, replicates=5)
+        cs_coefficient(build(ties[:3]), "o", shares=[0.2], replicates=1)
     assert result.coefficient == 0.8
     assert not result.failures
+    assert asked == [None, *[False] * 15, None, True]
 
 
 def test_progress_and_provenance() -> None:
