@@ -115,8 +115,13 @@ def test_a_replicate_without_providers_is_told_of_and_is_no_success() -> None:
 def test_a_conductor_in_a_closed_class_is_asked_by_first_round_every_time() -> None:
     ties = [("a", "o", 900), ("b", "o", 400), ("c", "o", 100), ("o", "a", 50), ("o", "b", 50), ("o", "c", 50)]
     asked: list[Any] = []
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        asked.append(options.get("feedback"))
+        return reliance(*arguments, **options)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "reliance", lambda *a, **k: asked.append(k.get("feedback")) or reliance(*a, **k))
+        patch.setattr(module, "reliance", noted)
         result = cs_coefficient(build(ties), "o", shares=SHARES, replicates=5)
         cs_coefficient(build(ties[:3]), "o", shares=[0.2], replicates=1)
     assert result.coefficient == 0.8
