@@ -13,8 +13,9 @@ from scipy.stats import spearmanr
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
 from ecograph.metrics import cs_coefficient, reliance
+from ecograph.metrics import stability as module
 from ecograph.metrics.resample import drop_events
-from ecograph.metrics.stability import _correlation, _ranks
+from ecograph.metrics.stability import _coefficient, _correlation, _ranks
 from tests.reference import agreement_more as reference
 
 SHARES = (0.2, 0.5, 0.8)
@@ -92,6 +93,15 @@ def test_far_apart_is_stable_and_even_is_not() -> None:
     assert result.table["kept"].to_list() == sorted(result.table["kept"], reverse=True)
 
 
+def test_a_share_that_passes_behind_one_that_fails_does_not_count() -> None:
+    lines = [{"share": share, "kept": kept} for share, kept in [(0.1, 0.95), (0.2, 1.0), (0.3, 0.9), (0.4, 1.0)]]
+    assert _coefficient(lines, 0.95) == 0.2
+    assert _coefficient(lines[2:], 0.95) == 0.0
+    original = [1, 2, 3]
+    samples = {line["share"]: [original if k < 20 * line["kept"] else None for k in range(20)] for line in lines}
+    assert reference.cs_coefficient(original, samples, 0.95, 0.7) == 0.2
+
+
 def test_a_replicate_without_providers_is_told_of_and_is_no_success() -> None:
     eco = build([("a", "o", 1), ("b", "o", 2)])
     result = cs_coefficient(eco, "o", "direct", shares=[0.9], replicates=20, level=0.01, correlation=0.0)
@@ -104,9 +114,19 @@ def test_a_replicate_without_providers_is_told_of_and_is_no_success() -> None:
 
 def test_a_conductor_in_a_closed_class_is_asked_by_first_round_every_time() -> None:
     ties = [("a", "o", 900), ("b", "o", 400), ("c", "o", 100), ("o", "a", 50), ("o", "b", 50), ("o", "c", 50)]
-    result = cs_coefficient(build(ties), "o", shares=SHARES, replicates=5)
+    asked: list[Any] = []
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        asked.append(options.get("feedback"))
+        return reliance(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "reliance", noted)
+        result = cs_coefficient(build(ties), "o", shares=SHARES, replicates=5)
+        cs_coefficient(build(ties[:3]), "o", shares=[0.2], replicates=1)
     assert result.coefficient == 0.8
     assert not result.failures
+    assert asked == [None, *[False] * 15, None, True]
 
 
 def test_progress_and_provenance() -> None:
