@@ -6,7 +6,7 @@ OUT ?= out
 export HYPOTHESIS_PROFILE ?= $(if $(CI),ci,dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit test-nojit lab pins clean
+.PHONY: help setup demo test lint unit test-nojit lab pins coverage clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ lab: setup  ## JupyterLab in this environment
 
 pins:  ## write constraints/debianNN.txt anew with today's newest releases, for the Debian this runs on
 	@scripts/setup.sh pins
+
+coverage: setup  ## measure how often intervals contain the truth; writes docs/coverage.md (some 10 minutes)
+	NUMBA_NUM_THREADS=1 $(BIN)/python -m benchmarks.coverage
 
 clean:  ## remove what was made, except .venv
 	rm -rf $(OUT) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

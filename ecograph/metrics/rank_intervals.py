@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.cpu import ranks as kernels
+from ecograph.cpu.draws import normal_rows
 from ecograph.metrics.ranking import ROUNDING, Bounds
 
 __all__ = ["DRAWS", "NEVER", "RankIntervals", "Spread", "from_covariance", "from_replicates", "rank_intervals"]
@@ -50,8 +51,9 @@ class RankIntervals:
 def from_covariance(covariance: F8Array, seed: int) -> Spread:
     """Normal deviations: as many draws as the quantile of their largest difference needs."""
     root = kernels.factor(covariance, 1e-14 * float(np.diag(covariance).max(initial=0.0)))
-    normal = np.random.Generator(np.random.Philox(seed)).standard_normal((DRAWS, root.shape[1]))
-    return Spread(covariance, kernels.covary(root, normal))
+    normal = np.empty(DRAWS * root.shape[1])
+    normal_rows(seed, 0, np.arange(normal.size, dtype=np.uint64), normal)
+    return Spread(covariance, kernels.covary(root, normal.reshape(DRAWS, root.shape[1])))
 
 
 def from_replicates(values: F8Array) -> Spread:
