@@ -164,7 +164,7 @@ def page(rows: list[dict[str, Any]], draws: int) -> str:
         "",
         f"Written by `make coverage` (`benchmarks/coverage.py`): {draws} samples of events from each world of known",
         "truth. *Ranks*: share of samples in which the 95 % rank intervals of *all* candidates contain the true ranks.",
-        "*Limits*: share of single 95 % limits that contain the true value. *Width*: mean of rank_high - rank_low, as a",
+        "*Limits*: share of single 95 % limits that contain the true value. *Width*: mean of rank_high - rank_low as a",
         "share of candidates. Amounts are exponential, with means 1, 3 or 9: many true values are equal, which rank",
         "intervals find hardest.",
         "",
