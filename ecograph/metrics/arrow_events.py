@@ -38,7 +38,8 @@ def arrow_events(eco: Ecosystem, dependence: Dependence) -> ArrowEvents:
     ties, indptr = eco.pooled.ties, eco.pooled.indptr
     if cluster is not None:  # these vary as a whole: delta.covariance adds them
         alone = np.where(cluster == NO_CLUSTER, square, 0.0)
-        square = np.bincount(pooled_rows(eco.ties), alone, minlength=len(ties))
+        square = np.zeros(len(ties))
+        np.add.at(square, pooled_rows(eco.ties), alone)
     assert ties.count is not None
     return ArrowEvents(
         *kernels.merge_events(

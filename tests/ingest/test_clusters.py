@@ -34,7 +34,7 @@ ORDERS = Mapping(
     time=Time("when"), every="1d",
 )  # fmt: skip
 COLUMNS = ("shop", "driver", "customer", "price", "when", "via", "city")
-Row = tuple[str, ...]
+Row = tuple[str, str, str, str, str, str, str]
 ROWS = st.lists(
     st.tuples(
         st.sampled_from(["s1", "s2", ""]), st.sampled_from(["d1", "d2", ""]), st.sampled_from(["ani", "budi", "s1"]),
@@ -62,7 +62,8 @@ def events(row: Row) -> list[tuple[str, str, str, float]]:
 
 
 def read(rows: list[Row], **options: Any) -> Ecosystem:
-    return read_events(frame([*rows, *FINE]), mapping=ORDERS, **options)
+    eco: Ecosystem = read_events(frame([*rows, *FINE]), mapping=ORDERS, **options)
+    return eco
 
 
 FINE: list[Row] = [(f"s{i}", "d1", "ani", "1.00", "2020-01-01", "", "Solo") for i in range(30)]  # most rows are good
@@ -143,14 +144,13 @@ def test_blocks_files_and_the_disk_cannot_be_seen(
         close(self)
 
     monkeypatch.setattr(Blocks, "close", closing)
-    digests = {
-        hashlib.sha256(read_events(source, mapping=ORDERS, cluster=cluster, **options).tie_bytes()).hexdigest()
-        for source, options in [
-            (frame(rows), {}),
-            ([tmp_path / "b.csv", tmp_path / "a.csv"], {"block_bytes": 4096}),
-            (tmp_path / "*.csv", {"memory_limit": 150_000 if cluster == "city" else None, "block_bytes": 9999}),
-        ]
-    }
+    ways: list[tuple[Any, dict[str, Any]]] = [
+        (frame(rows), {}),
+        ([tmp_path / "b.csv", tmp_path / "a.csv"], {"block_bytes": 4096}),
+        (tmp_path / "*.csv", {"memory_limit": 150_000 if cluster == "city" else None, "block_bytes": 9999}),
+    ]
+    ecos = [read_events(source, mapping=ORDERS, cluster=cluster, **options) for source, options in ways]
+    digests = {hashlib.sha256(eco.tie_bytes()).hexdigest() for eco in ecos}
     assert spilled == ({True, False} if cluster == "city" else {False})  # parts of rows take more than their events
     assert len(digests) == 1
 
