@@ -65,8 +65,8 @@ class RowClusters:
     >>> clusters = RowClusters()
     >>> clusters.number(pl.DataFrame({"who": ["a", "b", "a"]}))
     array([0, 1, 2], dtype=int32)
-    >>> clusters.finish()            # the key of b comes first
-    array([1, 0, 2], dtype=int32)
+    >>> clusters.finish()            # the key of a comes first
+    array([0, 2, 1], dtype=int32)
     """
 
     def __init__(self, *, most: int = _MOST) -> None:
