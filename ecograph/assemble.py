@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ecograph.clusters import pool
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import TieTableError
 from ecograph.html import quoted
@@ -16,7 +17,7 @@ from ecograph.order import canonical_order, sort_ties
 from ecograph.schema import LAYERS, Layer, Relation
 from ecograph.suggest import offer
 from ecograph.tables import check_participants, check_ties, read_table
-from ecograph.ties import NO_TIME
+from ecograph.ties import NO_CLUSTER, NO_TIME
 
 __all__ = ["ONLY", "Relations", "assemble", "check_relations", "code_names", "from_ties", "microseconds"]
 
@@ -54,14 +55,14 @@ def from_ties(
         receiver=code_names(table["receiver"], people["id"]),
         relation=code_names(names, [r.name for r in known]),
         period=period,
-        values={name: _values(table[name]) for name in table.columns if name in _SUMMED},
+        values={name: _values(table[name]) for name in table.columns if name in _CARRIED},
         relations=known,
         periods=listed,
         **rest,
     )
 
 
-_SUMMED = ("weight", "weight_sq", "count", "first", "last")
+_CARRIED = ("weight", "weight_sq", "count", "first", "last", "cluster")
 
 
 def assemble(
@@ -86,8 +87,9 @@ def assemble(
     rank[order] = np.arange(order.size, dtype=np.int32)
     columns = {"provider": rank[provider], "receiver": rank[receiver], "relation": relation, "period": period}
     ties = sort_ties(columns | dict(values))
+    pooled = pool(ties).columns
     for name in ("weight", "weight_sq"):
-        sums = ties.columns.get(name, np.zeros(0))
+        sums = pooled.get(name, np.zeros(0))
         if not np.isfinite(sums).all():
             raise TieTableError(
                 f"Parallel ties add up to a {name} beyond what a float64 holds (1.8e308).",
@@ -139,6 +141,8 @@ def _periods(
 
 
 def _values(column: pl.Series) -> NDArray[Any]:
+    if column.name == "cluster":
+        return column.fill_null(NO_CLUSTER).to_numpy()
     return microseconds(column) if isinstance(column.dtype, pl.Datetime) else column.to_numpy()
 
 

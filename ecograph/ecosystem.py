@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ecograph.clusters import pool, pooled_rows
 from ecograph.cpu.csr import by_provider
 from ecograph.errors import ParticipantError
 from ecograph.html import quoted
@@ -36,7 +37,7 @@ class Ecosystem:
     Parameters
     ----------
     participants : one row a participant, columns of ``schema.PARTICIPANTS``, in canonical order.
-    ties : the tie table as arrays, sorted by receiver, provider, relation, period.
+    ties : the tie table as arrays, sorted by receiver, provider, relation, period and, if told, cluster.
     relations : what flows, sorted by name; ``ties.relation`` holds rows of it.
     periods : first instant of each period, microseconds since 1970 UTC, ``None`` for the undated one;
         ``ties.period`` holds rows of it.
@@ -64,8 +65,9 @@ class Ecosystem:
         Parameters
         ----------
         ties : Polars frame or LazyFrame, object with ``__arrow_c_stream__``, or dict of columns: provider,
-            receiver, weight and, if wanted, relation, period, weight_sq, count, first, last
+            receiver, weight and, if wanted, relation, period, weight_sq, count, first, last, cluster
             (``schema.TIES``). Whole-number ids become their decimal text; text ids stay as they are.
+            Clusters that are text are coded; whole numbers from 0 are codes already.
         participants : a table likewise: id and, if wanted, role, group, market, owner, pillar, region,
             capacity, external_cost, external_demand (``schema.PARTICIPANTS``). Blank attributes become
             null. Participants that only occur in ties are added with null attributes.
@@ -75,8 +77,8 @@ class Ecosystem:
         Returns
         -------
         Ecosystem
-            The same, byte for byte, for any order of the rows. Parallel rows of one relation and period
-            are merged, their amounts summed exactly and rounded once. Zero and negative weights and
+            The same, byte for byte, for any order of the rows. Parallel rows of one relation, period and
+            cluster are merged, their amounts summed exactly and rounded once. Zero and negative weights and
             self-ties stay; no lens uses them.
 
         Raises
@@ -257,6 +259,11 @@ class Ecosystem:
         return self._by_provider[1]
 
     @cached_property
+    def pooled(self) -> Ecosystem:
+        """The same without clusters: one tie for each (receiver, provider, relation, period). Lenses look at this."""
+        return self if self.ties.cluster is None else replace(self, ties=pool(self.ties))
+
+    @cached_property
     def seen(self) -> NDArray[np.bool_]:
         """For each participant: has it a tie of any kind in this view?"""
         out = np.zeros(len(self), np.bool_)
@@ -265,7 +272,12 @@ class Ecosystem:
 
     @cached_property
     def active(self) -> NDArray[np.bool_]:
-        """For each tie: does it take part in lenses (weight above 0, and no self-tie)?"""
+        """For each tie: does it take part in lenses (weight above 0, and no self-tie)?
+
+        A part of a tie that clusters cut takes part where the whole tie does.
+        """
+        if self.ties.cluster is not None:
+            return _read_only(self.pooled.active[pooled_rows(self.ties)])
         return _read_only((self.ties.weight > 0) & (self.ties.provider != self.ties.receiver))
 
     def __repr__(self) -> str:

@@ -34,7 +34,7 @@ __all__ = ["from_graph_tool", "import_graph_tool", "to_graph_tool"]
 
 MANY = 10**6  # above this many participants string maps, a second or more each, are made only when asked for
 _TYPES = {"relation": "int16_t", "period": "int32_t", "weight": "double", "weight_sq": "double",
-          "count": "int64_t", "first": "int64_t", "last": "int64_t"}  # fmt: skip
+          "count": "int64_t", "first": "int64_t", "last": "int64_t", "cluster": "int32_t"}  # fmt: skip
 _SCALARS = ("bool", "int16_t", "int32_t", "int64_t", "double", "long double")
 _LISTED = ("string", "object", "python::object")
 
@@ -52,7 +52,8 @@ def to_graph_tool(eco: Ecosystem, strings: bool | None = None) -> Any:
         Internal vertex maps: the participant columns that hold anything ("" and NaN where null). Edge
         maps: weight, relation and period (rows of the graph properties ``relations`` and ``periods``) and,
         where known, weight_sq, count, first, last (microseconds since 1970 UTC; the smallest int64 where
-        undated). Graph properties also hold ``version`` and the label that ``from_graph_tool`` reads.
+        undated) and cluster (a code, -1 where there is none). Graph properties also hold ``version`` and the
+        label that ``from_graph_tool`` reads.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def from_graph_tool(g: Any, *, relations: Any = None, **maps: Any) -> Ecosystem:
     Parameters
     ----------
     g : graph_tool.Graph or GraphView; only what its filters show is read, an edge from source to target
-        as the view has them. Parallel edges of one relation and period are merged.
+        as the view has them. Parallel edges of one relation, period and cluster are merged.
     relations : unit and layer of each relation, as for ``from_ties``; default: what the graph says.
     **maps : for any column of ``schema.TIES`` (but provider and receiver) and ``schema.PARTICIPANTS``
         the property map or the name of the internal one. Default: the internal map of the column's own

@@ -109,5 +109,5 @@ def readable(column: pl.Series, options: dict[str, Any]) -> pl.Series:
 def with_lost_columns(ties: pl.DataFrame, carried: dict[str, Any], maps: dict[str, Any]) -> pl.DataFrame:
     """Columns that the label lists and no edge had a value for: all null, or of a graph without edges."""
     lost = [name for name in carried.get("columns", ()) if name not in ties.columns and name not in maps]
-    kept = [name for name in lost if name in ("first", "last") or ties.height == 0]
+    kept = [name for name in lost if name in ("first", "last", "cluster") or ties.height == 0]
     return ties.with_columns(pl.lit(None).alias(name) for name in kept if name in TIES)

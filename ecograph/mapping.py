@@ -49,6 +49,8 @@ class Mapping:
     null_values : texts that mean *missing*, beside blank cells, which always do.
     participants : further tables with attributes of participants.
     format : of the source, where its name doesn't tell.
+    cluster : column whose equal cells say which rows belong together; "row" = each row by itself, so that the ties
+        one row gives belong together; None = every event by itself.
     declared : unit and layer of relations whose names come from the data (``[relations.NAME]``).
 
     Raises
@@ -77,6 +79,7 @@ class Mapping:
     participants: tuple[ParticipantTable, ...] = ()
     format: str | None = None
     declared: tuple[Relation, ...] = ()
+    cluster: str | None = None
 
     def __post_init__(self) -> None:
         if not self.ties:

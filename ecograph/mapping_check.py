@@ -42,6 +42,8 @@ def uses(spec: mapping.Mapping) -> Iterator[Use]:
         yield from _of_filters(rule.where, f"{place}.where")
     yield from _of_time(spec.time, "time")
     yield from _of_filters(spec.where, "where")
+    if spec.cluster is not None and spec.cluster != "row":
+        yield Use(spec.cluster, "cluster", "id")
 
 
 def _of_endpoint(endpoint: Endpoint, place: str) -> Iterator[Use]:
@@ -76,6 +78,9 @@ def check_columns(spec: mapping.Mapping, columns: Mapping[str, pl.DataType]) -> 
     """Raise MappingError at the first mention that ``columns`` can't serve, or a zone or format nobody knows."""
     from ecograph.ingest.times import check_time  # ingest imports ecograph.mapping
 
+    if spec.cluster == "row" and "row" in columns:
+        raise MappingError('cluster = "row" keeps together what one row gives, and the table has a column \'row\'.',
+                           hint="rename that column: nobody could tell which of the two is meant")  # fmt: skip
     for use in uses(spec):
         _check(use, columns)
         if use.time is not None:

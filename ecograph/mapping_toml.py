@@ -229,6 +229,6 @@ _RULE: dict[str, Read] = {"relation": _text, "relation_column": _text, "unit": _
 _DIALECT: dict[str, Read] = {"delimiter": _text, "quote": _quote, "encoding": _text, "header": _flag, "columns": _texts,
                              "max_cell_lines": _integer, "max_cell_bytes": _integer}  # fmt: skip
 _MAPPING: dict[str, Read] = {"every": _text, "duplicates": _text, "strip": _flag, "casefold": _flag,
-                             "null_values": _texts, "format": _text, "time": _time, "where": _where,
+                             "null_values": _texts, "format": _text, "cluster": _text, "time": _time, "where": _where,
                              "dialect": _dialect, "relations": _relations, "ties": _rules,
                              "participants": _participants}  # fmt: skip

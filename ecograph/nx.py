@@ -32,7 +32,8 @@ def to_networkx(eco: Ecosystem, *, multigraph: bool = True) -> Any:
     -------
     networkx.MultiDiGraph or networkx.DiGraph
         Nodes in participant order with the attributes that aren't null; edges in tie order with weight,
-        relation (a name) and, where known, period, first, last (datetimes, UTC), weight_sq, count.
+        relation (a name) and, where known, period, first, last (datetimes, UTC), weight_sq, count,
+        cluster (a code).
 
     Raises
     ------
@@ -49,8 +50,9 @@ def to_networkx(eco: Ecosystem, *, multigraph: bool = True) -> Any:
     same = (np.diff(eco.ties.receiver) == 0) & (np.diff(eco.ties.provider) == 0)
     if not multigraph and same.any():
         raise GraphFormatError(
-            f"{int(same.sum()):,} ties share provider and receiver with another, over relations or periods.",
-            hint="take one with .relation(name) and .window(since, until), or use multigraph=True",
+            f"{int(same.sum()):,} ties share provider and receiver with another, over relations, periods or clusters.",
+            hint="take one with .relation(name) and .window(since, until), pool clusters with .pooled, "
+            "or use multigraph=True",
         )
     graph = networkx.MultiDiGraph() if multigraph else networkx.DiGraph()
     graph.graph[KEY] = json.dumps(label(eco))
@@ -65,7 +67,7 @@ def to_networkx(eco: Ecosystem, *, multigraph: bool = True) -> Any:
 
 
 def from_networkx(graph: Any, *, relations: Any = None, **names: Any) -> Ecosystem:
-    """Read a ``DiGraph`` or ``MultiDiGraph``; parallel edges of one relation and period are merged.
+    """Read a ``DiGraph`` or ``MultiDiGraph``; parallel edges of one relation, period and cluster are merged.
 
     Parameters
     ----------

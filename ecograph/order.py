@@ -1,8 +1,8 @@
 """The one order: which participant comes first, which tie, and how parallel ties become one.
 
 Participants are ordered by (XXH64 of the id's UTF-8 bytes, those bytes), both unsigned; ties by receiver,
-provider, relation and period, all as rows. Neither depends on the order of the input, on threads or on the
-version of any library.
+provider, relation, period and, where there is one, cluster, all as rows. Neither depends on the order of the
+input, on threads or on the version of any library.
 """
 
 from __future__ import annotations
@@ -19,9 +19,18 @@ from ecograph.cpu.hashing import hash_rows
 from ecograph.cpu.sorting import break_ties, radix_order
 from ecograph.ties import NO_TIME, Ties
 
-__all__ = ["canonical_order", "sort_ties", "text_buffers", "tie_keys", "tie_order"]
+__all__ = [
+    "canonical_order",
+    "cluster_key",
+    "merge_runs",
+    "sort_ties",
+    "text_buffers",
+    "tie_keys",
+    "tie_order",
+    "tie_starts",
+]
 
-_KEYS = ("receiver", "provider", "relation", "period")
+_KEYS = ("receiver", "provider", "relation", "period", "cluster")
 
 
 def text_buffers(texts: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -60,18 +69,32 @@ def canonical_order(ids: pl.Series) -> NDArray[np.intp]:
 
 def tie_keys(columns: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Two integers that sort like (receiver, provider) and (relation, period); all are rows, so >= 0."""
-    high, middle, low, last = (columns[name].astype(np.uint64) for name in _KEYS)
+    high, middle, low, last = (columns[name].astype(np.uint64) for name in _KEYS[:4])
     return high << np.uint64(32) | middle, low << np.uint64(32) | last
 
 
 def tie_order(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
-    """Positions that sort ties by receiver, provider, relation and period; stable, O(n)."""
+    """Positions that sort ties by receiver, provider, relation, period and cluster, if any; stable, O(n)."""
     high, low = tie_keys(columns)
-    return radix_order(high, radix_order(low))
+    within = radix_order(cluster_key(columns["cluster"])) if "cluster" in columns else None
+    return radix_order(high, radix_order(low, within))
+
+
+def cluster_key(cluster: NDArray[np.int32]) -> NDArray[np.uint64]:
+    """An integer that sorts like the code of a cluster, none (-1) first."""
+    return (cluster.astype(np.int64) + 1).astype(np.uint64)
+
+
+def tie_starts(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.intp]:
+    """First row of each run of sorted ties that share receiver, provider, relation and period (and cluster, if any)."""
+    keys = [*tie_keys(columns), *(columns[name] for name in ("cluster",) if name in columns)]
+    new = np.ones(keys[0].size, np.bool_)
+    new[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    return np.flatnonzero(new)
 
 
 def sort_ties(columns: Mapping[str, NDArray[Any]]) -> Ties:
-    """Ties in the one order, rows with the same four keys merged into one.
+    """Ties in the one order, rows with the same keys merged into one.
 
     Parameters
     ----------
@@ -91,14 +114,16 @@ def sort_ties(columns: Mapping[str, NDArray[Any]]) -> Ties:
     """
     order = tie_order(columns)
     sorted_columns = {name: values[order] for name, values in columns.items()}
-    high, low = tie_keys(sorted_columns)
-    new = np.ones(order.size, bool)
-    new[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-    starts = np.flatnonzero(new)
-    if starts.size == order.size:
-        return Ties(**sorted_columns)
-    ends = np.append(starts, order.size).astype(np.int64)
-    return Ties(**{name: _merge(name, values, starts, ends) for name, values in sorted_columns.items()})
+    return merge_runs(sorted_columns, tie_starts(sorted_columns))
+
+
+def merge_runs(columns: Mapping[str, NDArray[Any]], starts: NDArray[np.intp]) -> Ties:
+    """One tie for each run of sorted rows that begins at ``starts``, as ``sort_ties`` merges them."""
+    rows = columns["provider"].size
+    if starts.size == rows:
+        return Ties(**columns)
+    ends = np.append(starts, rows).astype(np.int64)
+    return Ties(**{name: _merge(name, values, starts, ends) for name, values in columns.items()})
 
 
 def _merge(name: str, values: NDArray[Any], starts: NDArray[np.intp], ends: NDArray[np.int64]) -> NDArray[Any]:

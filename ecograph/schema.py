@@ -65,4 +65,5 @@ TIES: dict[str, Column] = {
     "count": Column(pl.Int64(), "events", "Number of events."),
     "first": Column(_TIME, "UTC", "Time of the first event."),
     "last": Column(_TIME, "UTC", "Time of the last event."),
+    "cluster": Column(pl.Int32(), "code", "Which events belong together, from 0; null = each event by itself."),
 }

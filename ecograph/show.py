@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ecograph.ecosystem import Ecosystem
 from ecograph.html import details, plain
-from ecograph.ties import NO_TIME
+from ecograph.ties import NO_CLUSTER, NO_TIME
 
 __all__ = ["day", "markup", "tie_table", "text", "times"]
 
@@ -26,6 +26,7 @@ def tie_table(eco: Ecosystem) -> pl.DataFrame:
         "period": lambda rows: times(starts[rows]),
         "first": times,
         "last": times,
+        "cluster": lambda codes: pl.Series(codes).replace(NO_CLUSTER, None),
     }
     columns = eco.ties.columns
     return pl.DataFrame([readable.get(name, pl.Series)(values).alias(name) for name, values in columns.items()])
@@ -63,7 +64,7 @@ def markup(eco: Ecosystem) -> str:
 
 def _facts(eco: Ecosystem) -> tuple[str, list[tuple[str, str]]]:
     title = f"Ecosystem of {_count(len(eco), 'participant')} and {_count(len(eco.ties), 'tie')}"
-    facts = [("roles", _roles(eco)), ("relations", _relations(eco)), ("time", _span(eco))]
+    facts = [("roles", _roles(eco)), ("relations", _relations(eco)), ("time", _span(eco)), ("clusters", _clusters(eco))]
     if aside := _set_aside(eco):
         facts.append(("set aside from lenses", aside))
     return title, [(name, value) for name, value in facts if value]
@@ -106,7 +107,17 @@ def _span(eco: Ecosystem) -> str:
     return ", ".join(parts)
 
 
+def _clusters(eco: Ecosystem) -> str:
+    if eco.ties.cluster is None:
+        return ""
+    codes = pl.Series(eco.ties.cluster)
+    told = codes.filter(codes != NO_CLUSTER)
+    parts = f"{told.n_unique():,} that cut {_count(len(eco.pooled.ties), 'tie')} into {_count(codes.len(), 'part')}"
+    return parts + f", {codes.len() - told.len():,} of them of events by themselves" * (told.len() < codes.len())
+
+
 def _set_aside(eco: Ecosystem) -> str:
+    eco = eco.pooled
     loops = int((eco.ties.provider == eco.ties.receiver).sum())
     others = len(eco.ties) - int(eco.active.sum()) - loops
     parts = [_count(loops, "self-tie")] * (loops > 0) + [f"{_count(others, 'tie')} of weight 0 or less"] * (others > 0)

@@ -8,10 +8,12 @@ from typing import Any
 
 import polars as pl
 
+from ecograph.clusters import cluster_codes
 from ecograph.errors import TieTableError
 from ecograph.html import plain, quoted
 from ecograph.schema import PARTICIPANTS, PILLARS, TIES, Column
 from ecograph.suggest import offer
+from ecograph.ties import NO_CLUSTER
 
 __all__ = ["UNREADABLE", "check_participants", "check_ties", "read_table", "series"]
 
@@ -65,7 +67,7 @@ def check_ties(frame: pl.DataFrame) -> pl.DataFrame:
     Raises
     ------
     TieTableError : a column is missing, unknown or of the wrong type; an id is null or blank; a weight
-        isn't finite; count < 1; weight_sq < 0; first > last; some relations are null and some aren't.
+        isn't finite; count < 1; weight_sq < 0; first > last; cluster < -1; some relations are null and some aren't.
     """
     frame = _columns(frame, TIES, "ties")
     for name in ("provider", "receiver"):
@@ -78,6 +80,8 @@ def check_ties(frame: pl.DataFrame) -> pl.DataFrame:
     _refuse(frame, "ties", "weight_sq", pl.col("weight_sq") < 0, "below 0", "it is a sum of squares")
     if "first" in frame.columns:
         _refuse(frame, "ties", "last", pl.col("first") > pl.col("last"), "before 'first'", "swap the two columns?")
+    _refuse(frame, "ties", "cluster", pl.col("cluster") < NO_CLUSTER, f"below {NO_CLUSTER}",
+            "codes count from 0, and null is each event by itself; cast the column to text to have names")  # fmt: skip
     if "relation" in frame.columns:
         if frame["relation"].null_count() == frame.height:
             return frame.drop("relation")
@@ -143,6 +147,10 @@ def _cast(values: pl.Series, to: pl.DataType, what: str) -> pl.Series:
         cast = values.cast(pl.Float64)
     elif to == pl.Int64() and have.is_integer():
         cast = values.cast(pl.Int64, strict=False)
+    elif to == pl.Int32() and have.is_integer():
+        cast = values.cast(pl.Int32, strict=False)
+    elif to == pl.Int32() and (have == pl.String() or isinstance(have, pl.Categorical | pl.Enum)):
+        return pl.Series(values.name, cluster_codes(values))
     elif isinstance(to, pl.Datetime) and isinstance(have, pl.Date | pl.Datetime):
         naive = not isinstance(have, pl.Datetime) or have.time_zone is None
         moment = values.cast(pl.Datetime("us")) if naive else values.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
@@ -157,15 +165,16 @@ def _cast(values: pl.Series, to: pl.DataType, what: str) -> pl.Series:
 
 def _kind(to: pl.DataType) -> str:
     kinds = {pl.String(): "text (or whole numbers)", pl.Float64(): "a number", pl.Int64(): "a whole number"}
+    kinds[pl.Int32()] = "text, or a whole number below 2^31"
     return kinds.get(to, "a date or a time")
 
 
 def _way(name: str, have: pl.DataType, to: pl.DataType) -> str:
     if isinstance(to, pl.Datetime):
         return f"pl.col('{name}').str.to_datetime(time_zone='UTC')"
-    if have.is_float() and to == pl.String():
+    if have.is_float() and to in (pl.String(), pl.Int32()):
         return f"pl.col('{name}').cast(pl.Int64)"  # ids 1.0, 2.0: an Int64 column with nulls on its way through pandas
-    return f"pl.col('{name}').cast(pl.{to})"
+    return f"pl.col('{name}').cast(pl.{'String' if to == pl.Int32() else to})"
 
 
 def _blank(name: str) -> pl.Expr:

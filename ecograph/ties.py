@@ -1,4 +1,4 @@
-"""The tie table as arrays, in the one order: by receiver, provider, relation, period.
+"""The tie table as arrays, in the one order: by receiver, provider, relation, period and, if there, cluster.
 
 Row e of these arrays is edge e of the graph-tool graph and entry e of the pull-CSR.
 """
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NO_TIME", "Ties"]
+__all__ = ["NO_CLUSTER", "NO_TIME", "Ties"]
 
+NO_CLUSTER = -1  # of a tie whose events are each by themselves
 NO_TIME = np.iinfo(np.int64).min  # NumPy's own NaT, as an integer
 _DTYPES = {"provider": np.int32, "receiver": np.int32, "relation": np.int16, "period": np.int32,
            "weight": np.float64, "weight_sq": np.float64, "count": np.int64,
-           "first": np.int64, "last": np.int64}  # fmt: skip
+           "first": np.int64, "last": np.int64, "cluster": np.int32}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class Ties:
 
     ``provider`` and ``receiver`` are rows of the participant table; ``relation`` and ``period`` are
     rows of the ecosystem's ``relations`` and ``periods``; ``first`` and ``last`` are microseconds
-    since 1970 UTC, or ``NO_TIME``.
+    since 1970 UTC, or ``NO_TIME``. ``cluster`` cuts a tie into the parts that belong together across
+    ties (one customer's, one input row's); ``NO_CLUSTER`` where each event stands by itself.
     """
 
     provider: NDArray[np.int32]
@@ -37,6 +39,7 @@ class Ties:
     count: NDArray[np.int64] | None = None
     first: NDArray[np.int64] | None = None
     last: NDArray[np.int64] | None = None
+    cluster: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         for name, dtype in _DTYPES.items():

@@ -56,12 +56,13 @@ def tie_tables(
     non_positive: bool = True,
     plain_ids: bool = False,
     dated: bool = False,
+    clusters: bool = False,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Ties and participants (some isolated, some in the ties only) as ``Ecosystem.from_ties`` takes them.
 
     Rows repeat (provider, receiver, relation, period); relation, period, weight_sq, count, first and
     last are there or not. ``plain_ids`` names participants p0, p1, ... for tests about numbers; ``dated``
-    always gives a period (which may be null).
+    always gives a period (which may be null), ``clusters`` a cluster (which may be blank).
     """
     n = draw(st.integers(1, max_participants))
     names = [f"p{i}" for i in range(n)] if plain_ids else draw(st.lists(ids(), min_size=n, max_size=n, unique=True))
@@ -89,6 +90,9 @@ def tie_tables(
     if draw(st.booleans()):
         first = pl.Series(column(st.none() | st.integers(0, MONTH)), dtype=pl.Int64)
         table["first"], table["last"] = first.cast(moment), (first + MONTH).cast(moment)
+    if clusters:
+        customers = ["ani", "budi", "citra", "12", " ", "\u6771\u4eac", None]
+        table["cluster"] = pl.Series(column(st.sampled_from(customers)), dtype=pl.String)
     return pl.DataFrame(table), draw(participant_tables(names))
 
 

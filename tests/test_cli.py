@@ -230,6 +230,27 @@ def test_check_counts_reasons_and_keeps_the_rows(run: Run, log: Path, tmp_path: 
     assert run("check", log, "--strict").code == 5
 
 
+def test_clusters_are_counted_and_reach_the_intervals(run: Run, log: Path, tmp_path: Path) -> None:
+    rows = "".join(f"s{i % 3},app,{i % 5 + 1},c{i % 3}\n" for i in range(60))
+    log.write_text("provider,receiver,amount,customer\n" + rows)
+    assert "60 events among 4 participants, 3 clusters" in run("check", log, "--cluster", "customer").out
+    out = tmp_path / "out"
+    options = ("rank", log, "-c", "app", "--json")
+    alone, rowwise, together = (
+        json.loads(run(*options, *more).out)
+        for more in ((), ("--cluster", "row"), ("--cluster", "customer", "-o", out))
+    )
+    assert read_output(out)["parameters"]["cluster"] == "customer"
+    assert [each["ingest"].get("clusters") for each in (alone, rowwise, together)] == [None, 60, 3]
+    width = [
+        each["ranking"][0]["direct_high"] - each["ranking"][0]["direct_low"] for each in (alone, rowwise, together)
+    ]
+    assert width[0] == pytest.approx(width[1], rel=1e-9), "a row gives one event here"
+    assert width[2] > 2 * width[0], "20 events a customer, all to one provider"
+    code, _, err = run("check", log, "--cluster", "custommer")
+    assert (code, "'customer'" in err) == (4, True)
+
+
 def test_check_fails_where_most_rows_are_bad_after_saying_all(run: Run, log: Path) -> None:
     log.write_text("provider,receiver,amount\na,b,x\na,b,y\na,b,1\n")
     code, out, err = run("check", log, "--json")

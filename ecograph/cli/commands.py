@@ -9,6 +9,7 @@ import typer
 
 from ecograph.cli.guard import guarded
 from ecograph.cli.options import (
+    Cluster,
     Debug,
     Events,
     Folder,
@@ -64,6 +65,7 @@ def rank(
     restart: Annotated[float, typer.Option(help="Chance of rooted to start again at each step.")] = 0.15,
     leak: Annotated[float, typer.Option(help="Share of everybody's inputs bought outside the data.")] = 0.0,
     device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    cluster: Cluster = None,
     memory_limit: MemoryLimit = None,
     output: Folder = None,
     overwrite: Overwrite = False,
@@ -79,7 +81,7 @@ def rank(
         "by": by, "lenses": names(lenses), "role": role, "layer": layer, "top": top, "normalise": normalise,
         "relation_weights": weights(relation_weight), "restart": restart, "leak": leak, "device": device,
     }  # fmt: skip
-    ask = Ask(events, conductor, mapping, participants, since, until, every, strict, memory_limit, asked)
+    ask = Ask(events, conductor, mapping, participants, since, until, every, strict, memory_limit, asked, cluster)
     if output is None:
         ledger, eco = rank(ask, progress=bars(quiet))
     else:
@@ -100,6 +102,7 @@ def check(
     events: Events,
     mapping: MappingFile = None,
     quarantine: Annotated[Path | None, typer.Option(help="Write all rows set aside to this .csv or .parquet.")] = None,
+    cluster: Cluster = None,
     memory_limit: MemoryLimit = None,
     strict: Strict = False,
     json: Json = False,
@@ -110,7 +113,7 @@ def check(
     from ecograph.ingest import check_events
 
     report = check_events(
-        events, mapping=mapping, quarantine=quarantine, memory_limit=memory_limit, progress=bars(quiet)
+        events, mapping=mapping, quarantine=quarantine, memory_limit=memory_limit, progress=bars(quiet), cluster=cluster
     )
     if json:
         print_json(report.to_dict())

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Debug", "Events", "Folder", "Json", "MappingFile", "MemoryLimit", "Overwrite", "Participants", "Quiet",
-           "Strict", "bars", "names", "weights"]  # fmt: skip
+__all__ = ["Cluster", "Debug", "Events", "Folder", "Json", "MappingFile", "MemoryLimit", "Overwrite", "Participants",
+           "Quiet", "Strict", "bars", "names", "weights"]  # fmt: skip
 
 Events = Annotated[list[str], typer.Argument(help="Files or globs: CSV, TSV (also .gz), NDJSON, Parquet, Arrow IPC.")]
 MappingFile = Annotated[
@@ -17,6 +17,10 @@ MappingFile = Annotated[
     typer.Option(
         "--mapping", "-m", help="TOML that says how a row gives ties (`ecograph map FILE` writes a first one)."
     ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(help="Column that says which rows belong together, or row: kept with the ties, for resampling."),
 ]
 Participants = Annotated[Path | None, typer.Option(help="Table of participants: id, role, group, owner, region, ...")]
 Folder = Annotated[str | None, typer.Option("--output", "-o", help="Folder for the results; all of them or none.")]

@@ -29,6 +29,7 @@ class Ask:
     strict: bool = False
     memory_limit: int | None = None
     reliance: Mapping[str, Any] | None = None
+    cluster: str | None = None
 
 
 def rank(ask: Ask, *, quarantine: Path | None = None, progress: Progress = None) -> tuple[Ledger, Ecosystem]:
@@ -45,6 +46,7 @@ def rank(ask: Ask, *, quarantine: Path | None = None, progress: Progress = None)
         memory_limit=ask.memory_limit,
         quarantine=quarantine,
         progress=progress,
+        cluster=ask.cluster,
     )
     view = eco.window(ask.since, ask.until)
     return reliance(view, ask.conductor, progress=progress, **(ask.reliance or {})), eco

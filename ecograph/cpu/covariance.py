@@ -147,7 +147,8 @@ def cluster_sums(
 ) -> F8Array:
     """Sum over the ties of each cluster of g times ``amount``: (clusters, lanes).
 
-    Ties of receiver j are ``tie_ptr[j]`` to ``tie_ptr[j + 1]``; those of amount 0 don't count. One thread: a cluster's
+    Ties of receiver j are ``tie_ptr[j]`` to ``tie_ptr[j + 1]``; those of amount 0 don't count (a
+    refund's is negative). One thread: a cluster's
     ties lie anywhere.
     """
     sums = np.zeros((clusters, a.shape[1]))
@@ -178,7 +179,7 @@ def _cluster_sums(
         j = rows[r]
         count = _means(j, ptr, provider, value, node, a, b, mean, live)
         for e in range(tie_ptr[j], tie_ptr[j + 1] if count else tie_ptr[j]):
-            if amount[e] > 0.0 and tie_provider[e] != j:
+            if amount[e] != 0.0 and tie_provider[e] != j:
                 i = node[tie_provider[e]]
                 for q in range(count):
                     k = live[q]

@@ -19,7 +19,8 @@ Columns = dict[str, NDArray[Any]]
 BUCKETS = 256  # by the receiver's first hash byte: bucket after bucket is the canonical order of receivers
 _DTYPES = {"provider": np.int32, "receiver": np.int32, "relation": np.int16, "period": np.int32,
            "mantissa": np.int64, "scale": np.int8, "time": np.int64}  # fmt: skip
-EVENT_BYTES = sum(np.dtype(dtype).itemsize for dtype in _DTYPES.values())
+_CLUSTERED = _DTYPES | {"cluster": np.int32}
+EVENT_BYTES = sum(np.dtype(dtype).itemsize for dtype in _DTYPES.values())  # 4 more where there are clusters
 _ROWS = 1 << 20  # a block: large enough to write in one go, small beside any memory limit
 
 
@@ -39,10 +40,13 @@ class _Block:
 class Blocks:
     """Events in memory up to ``budget`` bytes; what is older goes to one file without a name.
 
-    The file is unlinked as it is opened (in ``TMPDIR``), so that nothing stays behind, not even after a kill.
+    ``clustered`` events have a column ``cluster``. The file is unlinked as it is opened (in ``TMPDIR``), so that
+    nothing stays behind, not even after a kill.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clustered: bool = False) -> None:
+        self._dtypes = _CLUSTERED if clustered else _DTYPES
+        self._event_bytes = EVENT_BYTES + 4 * clustered
         self._blocks: list[_Block] = []
         self._waiting: list[Columns] = []
         self._file: IO[bytes] | None = None
@@ -65,7 +69,7 @@ class Blocks:
     def nbytes(self) -> int:
         """Memory held by events, in bytes."""
         held = sum(block.rows for block in self._blocks if block.columns is not None)
-        return EVENT_BYTES * (held + self._rows_waiting)
+        return self._event_bytes * (held + self._rows_waiting)
 
     @property
     def _rows_waiting(self) -> int:
@@ -96,11 +100,11 @@ class Blocks:
         """Make blocks of the events waiting."""
         waiting, self._waiting = self._waiting, []
         rows = sum(columns["time"].size for columns in waiting)
-        whole = {name: np.concatenate([w[name] for w in waiting]) for name in (*_DTYPES, "bucket")} if rows else {}
+        whole = {name: np.concatenate([w[name] for w in waiting]) for name in (*self._dtypes, "bucket")} if rows else {}
         for row in range(0, rows, _ROWS):
             part = {name: values[row : row + _ROWS] for name, values in whole.items()}
             order, starts = counting_order(part["bucket"], BUCKETS)
-            columns = {name: part[name].astype(dtype, copy=False)[order] for name, dtype in _DTYPES.items()}
+            columns = {name: part[name].astype(dtype, copy=False)[order] for name, dtype in self._dtypes.items()}
             self._blocks.append(_Block(starts, columns))
 
     def _spill(self, block: _Block) -> _Block:
@@ -118,7 +122,7 @@ class Blocks:
                 f"events can't be set aside in {tempfile.gettempdir()}: {error.strerror}.",
                 hint="set TMPDIR to a folder with more room, or raise memory_limit=.",
             ) from None
-        self._end += EVENT_BYTES * block.rows
+        self._end += self._event_bytes * block.rows
         self.spilled += block.rows
         return _Block(block.starts, None, place)
 
@@ -127,7 +131,7 @@ class Blocks:
             return {name: values[a:b] for name, values in block.columns.items()}
         assert self._file is not None
         part, place = {}, block.place
-        for name, dtype in _DTYPES.items():
+        for name, dtype in self._dtypes.items():
             size = np.dtype(dtype).itemsize
             self._file.seek(place + a * size)
             part[name] = np.frombuffer(self._file.read((b - a) * size), dtype)

@@ -10,7 +10,7 @@ from ecograph.cpu.hashing import hash_rows
 from ecograph.ingest.pairs import Pairs
 from ecograph.order import text_buffers
 
-__all__ = ["Duplicates"]
+__all__ = ["Duplicates", "row_keys"]
 
 
 class Duplicates:
@@ -40,10 +40,15 @@ class Duplicates:
     def again(self, rows: pl.DataFrame) -> NDArray[np.bool_]:
         """Whether each row equals one before it, in this table or in one asked about earlier."""
         known = len(self._pairs)
-        data, offsets = text_buffers(_line(rows))
-        number = self._pairs.find(hash_rows(data, offsets), hash_rows(data, offsets, 1))
+        number = self._pairs.find(*row_keys(rows))
         highest = np.maximum.accumulate(np.concatenate([[known - 1], number]))[:-1]
         return number <= highest
+
+
+def row_keys(rows: pl.DataFrame) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Both halves of each row's 128-bit key."""
+    data, offsets = text_buffers(_line(rows))
+    return hash_rows(data, offsets), hash_rows(data, offsets, 1)
 
 
 def _line(rows: pl.DataFrame) -> pl.Series:

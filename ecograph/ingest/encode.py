@@ -29,6 +29,7 @@ class Encoder:
     ----------
     bits : how many bits of the hash to use; fewer than 64 only to force collisions in a test.
     most : how many ids there may be.
+    what, hint : the words for them, and the way out, in the error where there are more.
 
     Examples
     --------
@@ -40,9 +41,12 @@ class Encoder:
     (['gojek', 'driver-1'], array([0, 1], dtype=int32))
     """
 
-    def __init__(self, *, bits: int = 64, most: int = _MOST) -> None:
+    def __init__(
+        self, *, bits: int = 64, most: int = _MOST, what: str = "participants",
+        hint: str = "leave rows out by a filter in the mapping, or give ids that belong together one name.",
+    ) -> None:  # fmt: skip
         self._mask = np.uint64(2**bits - 1)
-        self._most = most
+        self._most, self._what, self._hint = most, what, hint
         self._size = np.zeros(1, np.int64)
         self._slots = np.zeros(1024, np.uint64)
         self._heap = np.empty(1 << 14, np.uint8)
@@ -79,8 +83,8 @@ class Encoder:
                               self._hashes, out)  # fmt: skip
             if len(self) > self._most:
                 raise MemoryLimitError(
-                    f"there are more than {self._most:,} participants, the most that ecograph can number.",
-                    hint="leave rows out by a filter in the mapping, or give ids that belong together one name.",
+                    f"there are more than {self._most:,} {self._what}, the most that ecograph can number.",
+                    hint=self._hint,
                 )
             if row == out.size:
                 return out

@@ -35,6 +35,7 @@ class EventBatch:
     time : microseconds since 1970 UTC, or NO_TIME.
     attributes : id, role and the attributes the mapping names, distinct rows.
     row : the row of ``batch.frame`` that gave the event.
+    cluster : name of the event's cluster, null where it has none; None where no column tells.
     good, filtered, bad : every row framed is one of the three: good + filtered + bad.height = batch.framed
         (``bad`` holds the batch's own bad rows too).
     notices : "column: what was done" -> number of good rows (of events, for self-ties).
@@ -48,6 +49,7 @@ class EventBatch:
     time: NDArray[np.int64]
     attributes: pl.DataFrame
     row: NDArray[np.int64]
+    cluster: pl.Series | None
     good: int
     filtered: int
     bad: pl.DataFrame
@@ -72,6 +74,8 @@ def events(batch: Batch, mapping: Mapping, watch: Watch) -> EventBatch:
     good = tried & ~bad
     parts = [part for draft in drafts for part in draft.emit(good)]
     itself = sum(int((part.provider == part.receiver).sum()) for part in parts)
+    row = np.concatenate([part.row for part in parts])
+    clusters = rows.clusters(good)
     attributes, unreadable = _attributes(rows, drafts, good)
     return EventBatch(
         provider=pl.concat([part.provider for part in parts]),
@@ -81,7 +85,8 @@ def events(batch: Batch, mapping: Mapping, watch: Watch) -> EventBatch:
         scale=np.concatenate([part.amount.scale for part in parts]),
         time=np.concatenate([part.time for part in parts]),
         attributes=attributes,
-        row=np.concatenate([part.row for part in parts]),
+        row=row,
+        cluster=None if clusters is None else clusters.gather(row),
         good=int(good.sum()),
         filtered=int((~tried & ~bad).sum()),
         bad=_set_aside(batch, rows),

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ecograph.clusters import pool
 from ecograph.ecosystem import Ecosystem
 from ecograph.ingest.memory import default_limit
 from ecograph.ingest.participants import participant_table, read_second_table
@@ -30,7 +31,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 def read_events(
     source: Any, *, mapping: Mapping | PathLike | None = None, participants: Any = None, every: str | None = None,
     strict: bool = False, memory_limit: int | None = None, quarantine: PathLike | None = None,
-    progress: Progress = None, block_bytes: int = BLOCK_BYTES,
+    progress: Progress = None, block_bytes: int = BLOCK_BYTES, cluster: str | None = None,
 ) -> Ecosystem:  # fmt: skip
     """Read an event log into an ecosystem: ids coded exactly, amounts summed exactly, bad rows set aside.
 
@@ -49,6 +50,8 @@ def read_events(
     quarantine : ``.csv`` or ``.parquet`` file for all rows set aside.
     progress : see ``ecograph.progress``; in bytes read.
     block_bytes : of text read at a time; the result doesn't depend on it.
+    cluster : column that tells which rows belong together, or ``"row"`` (what one row gave belongs together), in
+        place of the mapping's; kept with the ties, for resampling. Default: events stand each by itself.
 
     Returns
     -------
@@ -78,8 +81,10 @@ def read_events(
     """
     limit = default_limit() if memory_limit is None else memory_limit
     with SetAside(quarantine) as bad:
-        scan = Scan(source, mapping, every, limit, bad)
-        with Reducer(scan.encoder, every=scan.mapping.every, zone=scan.zone, memory_limit=limit) as reducer:
+        scan = Scan(source, mapping, every, cluster, limit, bad)
+        with Reducer(
+            scan.encoder, every=scan.mapping.every, zone=scan.zone, memory_limit=limit, clusters=scan.clusters
+        ) as reducer:
             relations, relation_rank = scan.run(reducer, progress, block_bytes)
             scan.check(strict=strict)
             table, ids, rank = _participants(scan, participants)
@@ -104,7 +109,7 @@ def _participants(scan: Scan, second: Any) -> tuple[pl.DataFrame, pl.Series, NDA
 def _report(scan: Scan, ids: pl.Series, ties: Ties, n_periods: int) -> IngestReport:
     assert ties.count is not None
     scan.notices["ids that differ from another only in case"] += alike_but_for_case(ids)
-    scan.notices["ties of weight zero or below kept, outside every lens"] += int((ties.weight <= 0).sum())
+    scan.notices["ties of weight zero or below kept, outside every lens"] += int((pool(ties).weight <= 0).sum())
     report = replace(scan.report(), ties=len(ties), periods=n_periods)
     assert int(ties.count.sum()) == report.events, "an event was lost"
     return report
@@ -113,13 +118,13 @@ def _report(scan: Scan, ids: pl.Series, ties: Ties, n_periods: int) -> IngestRep
 def check_events(
     source: Any, *, mapping: Mapping | PathLike | None = None, strict: bool = False,
     memory_limit: int | None = None, quarantine: PathLike | None = None, progress: Progress = None,
-    block_bytes: int = BLOCK_BYTES,
+    block_bytes: int = BLOCK_BYTES, cluster: str | None = None,
 ) -> IngestReport:  # fmt: skip
     """The same pass as ``read_events`` without ties: what is in the source, and what would be set aside.
 
     Parameters
     ----------
-    source, mapping, memory_limit, progress, block_bytes : as in ``read_events``.
+    source, mapping, memory_limit, progress, block_bytes, cluster : as in ``read_events``.
     strict : let any row that can't be understood be an error. Without it none is, however many there are:
         ``report.check()`` raises what ``read_events`` would.
     quarantine : ``.csv`` or ``.parquet`` file for all rows set aside.
@@ -144,7 +149,7 @@ def check_events(
     """
     limit = default_limit() if memory_limit is None else memory_limit
     with SetAside(quarantine) as bad:
-        scan = Scan(source, mapping, None, limit, bad)
+        scan = Scan(source, mapping, None, cluster, limit, bad)
         scan.run(None, progress, block_bytes)
     scan.notices["ids that differ from another only in case"] += alike_but_for_case(scan.encoder.finish()[0])
     report = scan.report()

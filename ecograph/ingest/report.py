@@ -34,7 +34,8 @@ class IngestReport:
     rows : records met. good : rows that gave events. filtered : left out by the mapping's filters or as
         repeated rows (``duplicates="drop"``). quarantined : rows that couldn't be understood.
     events : tie-events that good rows gave; the ``count`` of all ties sums to it.
-    participants : how many. ties, periods : how many; 0 where ties weren't asked for.
+    participants : how many. clusters : how many, None where none were asked for.
+    ties, periods : how many; 0 where ties weren't asked for.
     reasons : reason -> rows set aside for it. notices : what was done to good rows, or seen -> how often.
     quarantine : the first 100,000 rows set aside: source, line, offset, column, raw, reason.
     """
@@ -48,6 +49,7 @@ class IngestReport:
     participants: int
     ties: int = 0
     periods: int = 0
+    clusters: int | None = None
     reasons: Mapping[str, int] = field(default_factory=dict)
     notices: Mapping[str, int] = field(default_factory=dict)
     quarantine: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=QUARANTINE), repr=False, compare=False)
@@ -62,6 +64,8 @@ class IngestReport:
         names = ("rows", "good", "filtered", "quarantined", "events", "participants", "ties", "periods")
         facts: dict[str, Any] = {"sources": [source._asdict() for source in self.sources]}
         facts |= {name: getattr(self, name) for name in names}
+        if self.clusters is not None:
+            facts["clusters"] = self.clusters
         return facts | {"reasons": dict(self.reasons), "notices": dict(self.notices)}
 
     def __str__(self) -> str:
@@ -70,7 +74,8 @@ class IngestReport:
         lines = [f"{name}: {self.rows:,} rows = {self.good:,} good + {self.filtered:,} filtered"
                  f" + {self.quarantined:,} set aside"]  # fmt: skip
         ties = f", {self.ties:,} ties" if self.ties else ""
-        lines.append(f"{self.events:,} events among {self.participants:,} participants{ties}")
+        clusters = f", {self.clusters:,} clusters" if self.clusters is not None else ""
+        lines.append(f"{self.events:,} events among {self.participants:,} participants{ties}{clusters}")
         for title, counts in (("Set aside", self.reasons), ("Notices", self.notices)):
             if counts:
                 lines += [f"{title}:", *(f"{n:>12,}  {brief(what)}" for what, n in _most(counts))]

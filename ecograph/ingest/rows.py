@@ -23,6 +23,7 @@ from ecograph.ties import NO_TIME
 __all__ = ["Rows"]
 
 T = TypeVar("T")
+_NO_CLUSTER = "rows without a cluster, whose events stand each by itself"
 
 
 class Rows:
@@ -92,6 +93,15 @@ class Rows:
         self._blame(applies, parsed.reason, time.column)
         self._notice(applies, parsed, time.column)
         return parsed.values
+
+    def clusters(self, good: Mask) -> pl.Series | None:
+        """Name of each row's cluster, null where it is missing; None where the mapping names no column."""
+        by = self.mapping.cluster
+        if by is None or by == "row":
+            return None
+        names = self.ids(Endpoint(by), good, Reason.FINE)
+        self._notice(good, Parsed(names, self.reason, {_NO_CLUSTER: names.is_null().to_numpy()}), by)
+        return names
 
     def count(self, good: Mask) -> Counter[str]:
         """How many good rows each notice is about."""

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ecograph.errors import MappingError, SourceError
+from ecograph.ingest.clusters import Clusters, NamedClusters, RowClusters
 from ecograph.ingest.duplicates import Duplicates
 from ecograph.ingest.encode import Encoder
 from ecograph.ingest.events import EventBatch, events
@@ -37,16 +38,20 @@ class Scan:
 
     Parameters
     ----------
-    source : see ``read_events``. mapping : the same. every : the same.
+    source : see ``read_events``. mapping, every, cluster : the same.
     limit : bytes that ids and keys of rows may take. bad : takes the rows set aside.
     """
 
-    def __init__(self, source: Any, mapping: Any, every: str | None, limit: int, bad: SetAside) -> None:
+    def __init__(
+        self, source: Any, mapping: Any, every: str | None, cluster: str | None, limit: int, bad: SetAside
+    ) -> None:
         given = mapping if mapping is None or isinstance(mapping, Mapping) else Mapping.from_toml(mapping)
         written = None if given is None or given.format == "frame" else given.format
         self._sources = resolve(source, format=written)
-        self.mapping = _fitted(given, self._sources, every)
+        self.mapping = _fitted(given, self._sources, every, cluster)
         self.encoder, self.said = Encoder(), Said()
+        by = self.mapping.cluster
+        self.clusters: Clusters | None = None if by is None else RowClusters() if by == "row" else NamedClusters()
         self._watch, self._limit, self._bad = Watch(self.mapping), limit, bad
         self._seen = None if self.mapping.duplicates == "keep" else Duplicates()
         self._rows = self._good = self._filtered = self._events = 0
@@ -78,9 +83,10 @@ class Scan:
             self.notices += found.notices
             self.said.add(found.attributes)
             provider, receiver = self.encoder.encode(found.provider), self.encoder.encode(found.receiver)
+            cluster = self._cluster(batch, found)
             self._check_memory()
             if reducer is not None and len(found):
-                reducer.add(provider, receiver, found.relation, found.mantissa, found.scale, found.time)
+                reducer.add(provider, receiver, found.relation, found.mantissa, found.scale, found.time, cluster)
         if self._rows == 0:
             raise SourceError(f"there are no rows in {self._sources[0].name}.", hint="is it the right file, and whole?")
         relations = self._watch.finish()
@@ -92,7 +98,9 @@ class Scan:
         return IngestReport(
             sources=tuple(SourceFacts(source.name, source.sha256(), source.nbytes) for source in self._sources),
             rows=self._rows, good=self._good, filtered=self._filtered, quarantined=self._bad.count,
-            events=self._events, participants=len(self.encoder), reasons=dict(sorted(self._bad.reasons.items())),
+            events=self._events, participants=len(self.encoder),
+            clusters=None if self.clusters is None else len(self.clusters),
+            reasons=dict(sorted(self._bad.reasons.items())),
             notices=dict(sorted((+self.notices).items())), quarantine=self._bad.frame,
         )  # fmt: skip
 
@@ -131,14 +139,22 @@ class Scan:
         return replace(
             found, good=found.good - again.size, filtered=found.filtered + again.size,
             provider=found.provider.filter(pl.Series(keep)), receiver=found.receiver.filter(pl.Series(keep)),
+            cluster=None if found.cluster is None else found.cluster.filter(pl.Series(keep)),
             **{name: getattr(found, name)[keep] for name in ("relation", "mantissa", "scale", "time", "row")},
         )  # fmt: skip
 
+    def _cluster(self, batch: Batch, found: EventBatch) -> NDArray[np.int32] | None:
+        """The number of each event's cluster, where the mapping asks for clusters."""
+        if isinstance(self.clusters, RowClusters):
+            rows, which = np.unique(found.row, return_inverse=True)
+            return self.clusters.number(batch.frame[rows])[which]
+        return None if self.clusters is None or found.cluster is None else self.clusters.number(found.cluster)
+
     def _check_memory(self) -> None:
         keys = 0 if self._seen is None else self._seen.nbytes
-        check_memory(
-            self.encoder.nbytes + keys, self._limit, f"{len(self.encoder):,} ids" + " and row keys" * bool(keys)
-        )
+        clusters = 0 if self.clusters is None else self.clusters.nbytes
+        what = f"{len(self.encoder):,} ids" + " and row keys" * bool(keys) + " and clusters" * bool(clusters)
+        check_memory(self.encoder.nbytes + keys + clusters, self._limit, what)
 
 
 def _ahead(tick: Tick, before: int, here: float) -> None:
@@ -146,11 +162,12 @@ def _ahead(tick: Tick, before: int, here: float) -> None:
     tick(before + here)
 
 
-def _fitted(given: Mapping | None, sources: list[Source], every: str | None) -> Mapping:
+def _fitted(given: Mapping | None, sources: list[Source], every: str | None, cluster: str | None) -> Mapping:
     """The mapping, or the default one, checked against the columns of every source."""
     for source in sources:
         found = columns(source, Dialect() if given is None else given.dialect)
         given = given or Mapping.default(found)
+        given = given if cluster is None else replace(given, cluster=cluster)
         given.check(found)
     assert given is not None, "there is at least one source"
     return given if every is None else replace(given, every=every)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ecograph.clusters import pooled_rows
 from ecograph.cpu import operator as kernels
 from ecograph.ecosystem import Ecosystem
 from ecograph.metrics.operator import Dependence
+from ecograph.ties import NO_CLUSTER
 
 __all__ = ["FEW", "ArrowEvents", "arrow_events", "squares"]
 
@@ -20,7 +22,7 @@ FEW = 5  # events of a receiver: below that, intervals are too narrow
 class ArrowEvents:
     """By arrow of the dependence graph."""
 
-    variance: NDArray[np.float64]  # of the arrow's amount, as the events vary
+    variance: NDArray[np.float64]  # of the arrow's amount, as its events vary that stand each by itself
     count: NDArray[np.int64]  # events
 
     def few(self, dependence: Dependence) -> NDArray[np.bool_]:
@@ -32,12 +34,16 @@ class ArrowEvents:
 
 def arrow_events(eco: Ecosystem, dependence: Dependence) -> ArrowEvents:
     """Variance and number of events of each arrow; the ecosystem has to have counts."""
-    ties = eco.ties
+    square, cluster = squares(eco), eco.ties.cluster
+    ties, indptr = eco.pooled.ties, eco.pooled.indptr
+    if cluster is not None:  # these vary as a whole: delta.covariance adds them
+        alone = np.where(cluster == NO_CLUSTER, square, 0.0)
+        square = np.zeros(len(ties))
+        np.add.at(square, pooled_rows(eco.ties), alone)
     assert ties.count is not None
     return ArrowEvents(
         *kernels.merge_events(
-            eco.indptr, ties.provider, ties.relation, ties.weight, dependence.factor, squares(eco), ties.count,
-            dependence.ptr,
+            indptr, ties.provider, ties.relation, ties.weight, dependence.factor, square, ties.count, dependence.ptr,
         )
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from ecograph.device import check_memory
 from ecograph.ecosystem import Ecosystem
 from ecograph.metrics import chains
 from ecograph.metrics.arrow_events import arrow_events
+from ecograph.metrics.clusters import tie_parts
 from ecograph.metrics.components import Components
 from ecograph.metrics.lenses import Reach, Rooted
 from ecograph.metrics.operator import Dependence
@@ -78,21 +79,21 @@ def _goal(value: F8Array) -> float:
 
 def covariance(eco: Ecosystem, p: Dependence, g: Gradients) -> F8Array:
     """(lanes, lanes): how the lanes vary together when events are drawn anew, one by one or by cluster."""
-    total = p.inflow + p.cost
-    cluster = getattr(eco.ties, "cluster", None)
-    if cluster is None:
-        events = arrow_events(eco, p)
-        return kernels.arrow_covariance(
-            p.ptr, p.provider, p.value, events.variance, g.rows, total, p.keep, g.node, g.a, g.b
-        )
-    ties, n = eco.ties, int(cluster.max(initial=-1)) + 1
+    total, events = p.inflow + p.cost, arrow_events(eco, p)
+    alone = kernels.arrow_covariance(
+        p.ptr, p.provider, p.value, events.variance, g.rows, total, p.keep, g.node, g.a, g.b
+    )
+    if eco.ties.cluster is None:
+        return alone
+    found = tie_parts(eco)
+    parts, n = found.parts, found.code.size
     check_memory(8 * n * g.a.shape[1], "the clusters", "show fewer (top=), or read the events without cluster=")
-    amount = np.where(eco.active, ties.weight * p.factor[ties.relation], 0.0)
+    amount = np.where(eco.active & (found.cluster >= 0), parts.weight * p.factor[parts.relation], 0.0)
     sums = kernels.cluster_sums(
         p.ptr, p.provider, p.value, g.rows, total, p.keep, g.node, g.a, g.b,
-        eco.indptr, ties.provider, amount, cluster, n,
+        eco.indptr, parts.provider, amount, found.cluster.astype(np.int32), n,
     )  # fmt: skip
-    return np.array(np.einsum("ck,cl->kl", sums, sums, optimize=False))
+    return np.array(alone + np.einsum("ck,cl->kl", sums, sums, optimize=False))
 
 
 def shares_of_steps(p: Dependence, found: Components, node: NDArray[np.int32], x: F8Array) -> F8Array:

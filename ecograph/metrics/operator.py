@@ -103,6 +103,7 @@ def arrows(
         raise EcographError(f"There is no layer {quoted([layer])}.", hint=f"layer={quoted(LAYERS)} or None for all")
     if normalise not in (None, "relation"):
         raise EcographError(f"normalise={normalise!r} is unknown.", hint='normalise="relation" or None')
+    eco = eco.pooled  # a refund is set off within its tie, in whichever cluster it is
     ties, n = eco.ties, len(eco.relations)
     total, count = kernels.relation_totals(ties.provider, ties.receiver, ties.relation, ties.weight, n)
     used = [r for r, it in enumerate(eco.relations) if count[r] and layer in (None, it.layer)]

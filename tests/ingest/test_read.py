@@ -160,7 +160,8 @@ rows = [(str(rng.randrange(40)), str(rng.randrange(9)), str(rng.random()), f"202
 for memory_limit in (10**9, 120_000, 10**9):
     rng.shuffle(rows)
     eco = read_events(frame(rows), mapping=RIDES, memory_limit=memory_limit, every="1y")
-    print(hashlib.sha256(eco.tie_bytes() + repr(eco.ids.to_list()).encode()).hexdigest())
+    cut = read_events(frame(rows), mapping=RIDES, cluster="whom")
+    print(hashlib.sha256(eco.tie_bytes() + cut.tie_bytes() + repr(eco.ids.to_list()).encode()).hexdigest())
 assert spilled == {{True, False}}
 """
 
