@@ -107,17 +107,16 @@ def _draw_triangle(axes: Axes, pairs: pl.DataFrame, names: list[str]) -> None:
 
 def _draw_ranks(axes: Axes, rows: pl.DataFrame, ledger: Ledger) -> None:
     lenses = [ledger.by, *(lens for lens in ledger.lenses if lens != ledger.by)]
-    looks = marks(rows["label"].to_list())
-    worst = rows.select(pl.max_horizontal(pl.col(lenses).max())).item()
-    for row in rows.iter_rows(named=True):
-        look = looks[row["label"]]
-        line = [row[lens] for lens in lenses]
+    looks = list(marks([str(place) for place in range(rows.height)]).values())  # two names cut alike are two
+    worst = rows.select(pl.max_horizontal(pl.lit(rows.height), pl.col(lenses).max())).item()
+    for place, (row, look) in enumerate(zip(rows.iter_rows(named=True), looks, strict=True), 1):
+        line = [place, *(row[lens] for lens in lenses[1:])]  # tied ones side by side, so that names don't meet
         axes.plot(range(len(lenses)), line, color=look.colour, marker=look.shape, lw=1.0, ms=4, mec="black", mew=0.3)
     axes.set_xlim(-0.1, len(lenses) - 0.9)
     axes.set_ylim(worst + 0.5, 0.5)
     axes.set_xticks(range(len(lenses)), [_short(lens) for lens in lenses], rotation=30 if len(lenses) > 4 else 0)
-    names = zip(rows["label"], rows[ledger.by], strict=True)
-    axes.set_yticks(rows[ledger.by], [f"{label}  {rank:g}" for label, rank in names])
+    names = zip(rows["label"], ledger.table["rank"].head(rows.height), strict=True)
+    axes.set_yticks(range(1, rows.height + 1), [f"{label}  {rank}" for label, rank in names])
     axes.tick_params(axis="y", length=0)
     axes.set_title(f"rank among the {len(ledger):,} shown", fontsize=8, loc="left")
 

@@ -17,7 +17,7 @@ from ecograph.atomic import atomic_path
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLUMN_WIDTH", "DOUBLE", "SINGLE", "Mark", "marks", "page", "write"]
+__all__ = ["COLUMN_WIDTH", "DOUBLE", "N_COLOURS", "SINGLE", "Mark", "marks", "page", "write"]
 
 COLUMN_WIDTH = 5.5  # inches: one and a half columns of a journal page
 SINGLE, DOUBLE = 3.4, 7.0  # one column, and the whole width of the page
@@ -25,6 +25,7 @@ SINGLE, DOUBLE = 3.4, 7.0  # one column, and the whole width of the page
 # Okabe and Ito's colours in an order whose luminances alternate, each with a shape of its own: two
 # roles that share a grey still differ in shape. M. Okabe, K. Ito, "Color Universal Design" (2008).
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000")
+N_COLOURS = len(_COLOURS)
 _SHAPES = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 _RC = {
