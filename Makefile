@@ -6,7 +6,7 @@ OUT ?= out
 export HYPOTHESIS_PROFILE ?= $(if $(CI),ci,dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit test-nojit lab pins coverage clean
+.PHONY: help setup demo test lint unit test-nojit notebooks lab pins coverage clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ unit: setup  ## pytest; more options with PYTEST='-k ledger'
 
 test-nojit: setup  ## the tests with Numba switched off: kernels run as plain Python, so coverage sees into them
 	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=nojit $(BIN)/pytest $(PYTEST)
+
+notebooks: setup  ## run every notebook from top to bottom; look at them in out/notebooks
+	$(BIN)/python scripts/run_notebooks.py --keep $(OUT)/notebooks
 
 lab: setup  ## JupyterLab in this environment
 	$(BIN)/jupyter lab

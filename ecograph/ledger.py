@@ -164,6 +164,12 @@ class Ledger:
 
         return draw(self, **options)
 
+    def plot_agreement(self, **options: Any) -> Any:
+        """Draw how far the lenses agree; see ``ecograph.figures.agreement.draw``."""
+        from ecograph.figures.agreement import draw
+
+        return draw(self, **options)
+
     # Files, whole or not at all
 
     def write_parquet(self, path: str | os.PathLike[str]) -> None:

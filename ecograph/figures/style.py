@@ -17,13 +17,15 @@ from ecograph.atomic import atomic_path
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLUMN_WIDTH", "Mark", "marks", "page", "write"]
+__all__ = ["COLUMN_WIDTH", "DOUBLE", "N_COLOURS", "SINGLE", "Mark", "marks", "page", "write"]
 
 COLUMN_WIDTH = 5.5  # inches: one and a half columns of a journal page
+SINGLE, DOUBLE = 3.4, 7.0  # one column, and the whole width of the page
 
 # Okabe and Ito's colours in an order whose luminances alternate, each with a shape of its own: two
 # roles that share a grey still differ in shape. M. Okabe, K. Ito, "Color Universal Design" (2008).
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000")
+N_COLOURS = len(_COLOURS)
 _SHAPES = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 _RC = {
@@ -65,16 +67,18 @@ def page(width: float, height: float) -> Iterator[Figure]:
         yield Page(figsize=(width, height), layout="constrained")
 
 
-def write(figure: Figure, stem: Path, *, title: str, description: str) -> tuple[Path, Path]:
-    """Write ``stem``.svg and ``stem``.png, whole or not at all; the same figure gives the same bytes."""
+def write(figure: Figure, stem: Path, *, title: str, description: str) -> tuple[Path, ...]:
+    """Write ``stem``.svg, .pdf and .png, each whole or not at all; the same figure gives the same bytes."""
     import matplotlib
 
-    svg, png = Path(f"{stem}.svg"), Path(f"{stem}.png")
+    about = {
+        "svg": {"Title": title, "Description": description, "Date": None},
+        "pdf": {"Title": title, "Subject": description, "CreationDate": None},
+        "png": {"Title": title, "Description": description},
+    }
     with matplotlib.rc_context(_RC), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        with atomic_path(svg) as path:
-            about = {"Title": title, "Description": description, "Date": None}
-            figure.savefig(path, format="svg", metadata=about)
-        with atomic_path(png) as path:
-            figure.savefig(path, format="png", dpi=300, metadata={"Title": title, "Description": description})
-    return svg, png
+        for kind, metadata in about.items():
+            with atomic_path(Path(f"{stem}.{kind}")) as path:
+                figure.savefig(path, format=kind, dpi=300, metadata=metadata)
+    return tuple(Path(f"{stem}.{kind}") for kind in about)
