@@ -98,7 +98,7 @@ def test_equal_ones_without_capacities_share_the_market(n: int) -> None:
 def test_a_small_one_is_not_lost_beside_a_large_one() -> None:
     """1 - 1e16 / (1e16 + 1) has no digits left when it is computed so."""
     eco = build([("k", "o", 1e16), ("a", "o", 1.0)], group=dict.fromkeys("ka", "g"))
-    assert column(eco, "o")["k"] == pytest.approx(1e-16, rel=1e-15)
+    assert column(eco, "o")["k"] == pytest.approx(1e-16, rel=1e-15, abs=0)
     ties = [("k", "o", 1e16), ("a", "o", 1.0), ("b", "o", 1.0)]
     eco = build(ties, group=dict.fromkeys("kab", "g"), capacity={"k": 3e16, "a": 1.0, "b": 1.25})
     assert column(eco, "o")["k"] == 0.25 / 1e16
