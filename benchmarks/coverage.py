@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def cells(draws: int) -> Iterator[dict[str, Any]]:
     asked = [(shape, by, size) for shape in SHAPES for by in LENSES for size in SIZES]
     asked = [cell for cell in asked if cell[0] != "star" or cell[1] == "direct"]  # one step: the same question
     asked += [("bursts, events alone", "direct", 75), ("bursts, customers", "direct", 75)]
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:  # forks of threads can die
         jobs = [pool.submit(one_cell, *cell, draws, 1_000 + i) for i, cell in enumerate(asked)]
         for job in jobs:
             yield job.result()

@@ -85,7 +85,9 @@ for share in (0.1, 0.25, 0.5, 1.0):
     weights = {"meal": 1.0, "delivery": share * meal, "pickup": share * meal}
     other = ecograph.reliance(eco, "platform", relation_weights=weights, top=TOP, intervals="none").table
     drivers = other.filter(role="driver").height
-    worths.append({"a trip in meals": share, "drivers among the first": drivers, "shared": len(found & set(other["id"]))})
+    worths.append(
+        {"a trip in meals": share, "drivers among the first": drivers, "shared": len(found & set(other["id"]))}
+    )
 worths = pl.DataFrame(worths)
 worths
 

@@ -146,6 +146,16 @@ def test_options_reach_the_library(run: Run, tmp_path: Path) -> None:
     leaky = ranked(*weights, "--by", "direct", "--leak", "0.5")
     assert leaky[0] == ("bob", 5 / 13)
     assert ranked(*weights, "--by", "rooted", "--restart", "0.5") != ranked(*weights, "--by", "rooted")
+    with_limits = run("rank", path, "-m", mapping, "-c", "app", *weights, "--json", "--seed", 3)
+    assert {"rank_low", "rank_high", "p_top", "reach_low", "tie_group"} <= set(
+        json.loads(with_limits.out)["ranking"][0]
+    )
+    drawn = run("rank", path, "-m", mapping, "-c", "app", *weights, "--json", "--intervals", "bootstrap",
+                "--replicates", 20, "--lenses", "reach,captive", "--drop", 0.2)  # fmt: skip
+    parameters = json.loads(drawn.out)["provenance"]["parameters"]
+    assert (parameters["intervals"], parameters["replicates"], parameters["drop"]) == ("bootstrap", 20, 0.2)
+    assert "ranks" not in run("rank", path, "-m", mapping, "-c", "app", *weights, "--intervals", "none").out.split()
+    assert run("rank", path, "-m", mapping, "-c", "app", *weights, "--intervals", "sigma").code == 2
     assert run("rank", path, "-m", mapping, "-c", "app", *weights, "--role", "cook").code == 6
     assert run("rank", path, "-m", mapping, "-c", "app", *weights, "--layer", "money").code == 6
     assert run("rank", path, "-m", mapping, "-c", "app", *weights, "--since", "2020-01-17", "--every", "1mo").code == 6

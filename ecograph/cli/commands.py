@@ -48,8 +48,8 @@ def rank(
     ],
     mapping: MappingFile = None,
     participants: Participants = None,
-    by: Annotated[str, typer.Option(help="The lens that ranks: direct, rooted or reach.")] = "reach",
-    lenses: Annotated[str, typer.Option(help="Lenses to show, with commas between.")] = "direct,rooted,reach",
+    by: Annotated[str, typer.Option(help="The lens that ranks: direct, rooted, reach, ...")] = "reach",
+    lenses: Annotated[str, typer.Option(help="Lenses to show, with commas between; or all.")] = "direct,rooted,reach",
     role: Annotated[str | None, typer.Option(help="Rank only participants of this role.")] = None,
     layer: Annotated[str | None, typer.Option(help="Only relations of this layer: service or money.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20,
@@ -64,6 +64,10 @@ def rank(
     ] = None,
     restart: Annotated[float, typer.Option(help="Chance of rooted to start again at each step.")] = 0.15,
     leak: Annotated[float, typer.Option(help="Share of everybody's inputs bought outside the data.")] = 0.0,
+    intervals: Annotated[str, typer.Option(help="delta, bootstrap or none: how sure values and ranks are.")] = "delta",
+    replicates: Annotated[int, typer.Option(min=20, help="Ecosystems drawn anew, where there is no gradient.")] = 200,
+    drop: Annotated[float, typer.Option(help="Share of events dropped, for brokerage and captive.")] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Of every draw; the same seed gives the same intervals.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
     cluster: Cluster = None,
     memory_limit: MemoryLimit = None,
@@ -78,8 +82,9 @@ def rank(
     from ecograph.cli.rank import Ask, rank, rank_into
 
     asked = {
-        "by": by, "lenses": names(lenses), "role": role, "layer": layer, "top": top, "normalise": normalise,
+        "by": by, "lenses": "all" if lenses == "all" else names(lenses), "role": role, "layer": layer, "top": top, "normalise": normalise,
         "relation_weights": weights(relation_weight), "restart": restart, "leak": leak, "device": device,
+        "intervals": intervals, "replicates": replicates, "drop": drop, "seed": seed,
     }  # fmt: skip
     ask = Ask(events, conductor, mapping, participants, since, until, every, strict, memory_limit, asked, cluster)
     if output is None:
