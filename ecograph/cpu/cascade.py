@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu._jit import F8, I4, I8, F8w, F8w_2, I4w, I8w, U1w, b1, f8, i4, i8, jit, prange
 
-__all__ = ["Network", "Rule", "essential_shares", "market_totals", "run_lanes"]
+__all__ = ["Network", "Rule", "essential_shares", "market_totals", "run_lanes", "run_state"]
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
@@ -155,6 +155,14 @@ def run_lanes(
     score, run = np.zeros((lanes, 3)), np.full((lanes, 3), np.nan)
     _run_lanes(network, rule, lane_ptr, row, psi, weight, bounds, score, run)
     return score, run
+
+
+def run_state(network: Network, rule: Rule, row: I4Array, psi: F8Array) -> tuple[F8Array, F8Array, F8Array, F8Array]:
+    """``hd``, ``hu`` and s of every row at the end of one lane, and its ``run`` (rounds, residual)."""
+    n = network.out.size
+    hd, hu, share, run = np.empty(n), np.empty(n), np.empty(n), np.empty(2)
+    _run_state(network, rule, row, psi, hd, hu, share, run)
+    return hd, hu, share, run
 
 
 @jit(types.void, I4, I8, I4, I8, U1w, I4w, I4w, I8w)
@@ -373,7 +381,7 @@ def _round(net: Network, rule: Rule, side: Side, markets: Markets, down: bool, p
     few, before = _plan(net, rule, side, markets, down), side.sizes[HIT]
     rows = side.todo[: side.sizes[TODO]] if few else side.active[: side.sizes[ACTIVE]]
     _image(net, rule, side, markets, down, psi, rows)
-    largest = _take(rows, net.out_ptr if down else net.ptr, rule.published, side)
+    largest: float = _take(rows, net.out_ptr if down else net.ptr, rule.published, side)
     _fall(net, side, markets, down, before)
     return largest
 
@@ -534,6 +542,39 @@ def _shock(net: Network, side: Side, markets: Markets, down: bool, i: int, left:
     _fall(net, side, markets, down, side.sizes[HIT] - 1)
 
 
+@jit(types.Tuple((SIDE, SIDE, MARKETS)), NETWORK)
+def _scratch(net: Network) -> tuple[Side, Side, Markets]:
+    """Both channels where nothing is lost yet."""
+    n, m = net.out.size, net.high.size
+    h = np.ones((2, n))
+    share, new, past = np.ones(n), np.empty((2, n)), np.zeros((2, PAST))
+    flags, lists, sizes = np.zeros((4, n), np.uint8), np.empty((12, n), np.int32), np.zeros((2, 6), np.int64)
+    down = Side(h[0], new[0], flags[0], lists[0], lists[1], lists[2], lists[3], lists[4], lists[5], flags[1], past[0],
+                sizes[0])  # fmt: skip
+    up = Side(h[1], new[1], flags[2], lists[6], lists[7], lists[8], lists[9], lists[10], lists[11], flags[3], past[1],
+              sizes[1])  # fmt: skip
+    chain, touched = np.full((2, m), -1, np.int32), np.zeros(m, np.uint8)
+    markets = Markets(net.high.copy(), net.low.copy(), share, chain[0], chain[1], np.empty(n, np.int32), touched)
+    return down, up, markets
+
+
+@jit(types.void, NETWORK, RULE, I4, F8, F8w, F8w, F8w, F8w)
+def _run_state(
+    net: Network, rule: Rule, row: I4Array, capacity: F8Array, hd: F8Array, hu: F8Array, share: F8Array, run: F8Array
+) -> None:
+    psi = np.ones(net.out.size)
+    down, up, markets = _scratch(net)
+    for q in range(row.size):
+        psi[row[q]] = capacity[q]
+        _shock(net, down, markets, True, row[q], capacity[q])
+        _shock(net, up, markets, False, row[q], capacity[q])
+    _run_lane(net, rule, down, up, markets, psi, run)
+    if rule.substitute:
+        hit = down.hit[: down.sizes[HIT]]
+        _offers(hit, net.out, net.market, rule.published, down.h, markets, down.moved)
+    hd[:], hu[:], share[:] = down.h, up.h, markets.share
+
+
 @jit(types.void, NETWORK, RULE, I8, I4, F8, F8, b1, i8, F8w_2, F8w_2)
 def _run_block(
     net: Network,
@@ -548,16 +589,8 @@ def _run_block(
     run: F8Array,
 ) -> None:
     """Lanes ``first``, ... one after the other; scratch arrays are put back where a lane has touched them."""
-    n, m = weight.size, net.high.size
-    psi, kept, h = np.ones(n), np.empty(n), np.ones((2, n))
-    share, new, past = np.ones(n), np.empty((2, n)), np.zeros((2, PAST))
-    flags, lists, sizes = np.zeros((4, n), np.uint8), np.empty((12, n), np.int32), np.zeros((2, 6), np.int64)
-    down = Side(h[0], new[0], flags[0], lists[0], lists[1], lists[2], lists[3], lists[4], lists[5], flags[1], past[0],
-                sizes[0])  # fmt: skip
-    up = Side(h[1], new[1], flags[2], lists[6], lists[7], lists[8], lists[9], lists[10], lists[11], flags[3], past[1],
-              sizes[1])  # fmt: skip
-    chain, touched = np.full((2, m), -1, np.int32), np.zeros(m, np.uint8)
-    markets = Markets(net.high.copy(), net.low.copy(), share, chain[0], chain[1], np.empty(n, np.int32), touched)
+    psi, kept = np.ones(weight.size), np.empty(weight.size)
+    down, up, markets = _scratch(net)
     for lane in range(first, min(score.shape[0], first + BLOCK)):
         for q in range(lane_ptr[lane], lane_ptr[lane + 1]):
             psi[row[q]] = capacity[q]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ecograph.metrics.agreement import kendall_tau_b
 from ecograph.metrics.cascade import cascade_loss, eps_sensitivity, esri
+from ecograph.metrics.cascade_state import cascade_attribution, cascade_state
 from ecograph.metrics.centrality import eigenvector_centrality, hits, katz_centrality, pagerank
 from ecograph.metrics.concentration import gini, hhi
 from ecograph.metrics.degrees import (
@@ -19,7 +20,9 @@ from ecograph.metrics.reliance import reliance
 
 __all__ = [
     "betweenness_centrality",
+    "cascade_attribution",
     "cascade_loss",
+    "cascade_state",
     "closeness_centrality",
     "core_number",
     "degree_centrality",
