@@ -33,7 +33,7 @@ class EcographError(Exception):
     hint : the call, option or edit that mends it; printed on its own line.
     """
 
-    exit_code = 1
+    exit_code = 2
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message if hint is None else f"{message}\nHint: {hint}")

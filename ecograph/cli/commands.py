@@ -24,7 +24,7 @@ from ecograph.cli.options import (
     names,
     weights,
 )
-from ecograph.cli.show import print_findings, print_json, print_ledger, print_lines
+from ecograph.cli.show import print_findings, print_json, print_ledger, print_lines, print_losses
 
 __all__ = ["app"]
 
@@ -82,7 +82,8 @@ def rank(
     from ecograph.cli.rank import Ask, rank, rank_into
 
     asked = {
-        "by": by, "lenses": "all" if lenses == "all" else names(lenses), "role": role, "layer": layer, "top": top, "normalise": normalise,
+        "by": by, "lenses": "all" if lenses == "all" else names(lenses), "role": role, "layer": layer, "top": top,
+        "normalise": normalise,
         "relation_weights": weights(relation_weight), "restart": restart, "leak": leak, "device": device,
         "intervals": intervals, "replicates": replicates, "drop": drop, "seed": seed,
     }  # fmt: skip
@@ -97,6 +98,63 @@ def rank(
                     "ingest": eco.provenance["ingest"], "output": output})  # fmt: skip
         return
     print_ledger(ledger, eco.report)
+    if output is not None:
+        print_lines(f"Written to {output}.")
+
+
+@app.command()
+@guarded
+def loss(
+    events: Events,
+    close: Annotated[list[str], typer.Option(help="Ids that close at once, with commas between; repeat: more shocks.")],
+    conductor: Annotated[
+        str | None, typer.Option("--conductor", "-c", help="Whose loss it is; without one, the whole ecosystem's.")
+    ] = None,
+    share: Annotated[float, typer.Option(help="Share of their capacity that those of --close lose.")] = 1.0,
+    mapping: MappingFile = None,
+    participants: Participants = None,
+    essential: Annotated[
+        Path | None, typer.Option(help="CSV supplier,buyer,class: groups, and 0 negligible, 1 linear or 2 essential.")
+    ] = None,
+    substitution: Annotated[str, typer.Option(help="market: others in it stand in; off: nobody does.")] = "market",
+    layer: Annotated[str | None, typer.Option(help="Only relations of this layer: service or money.")] = None,
+    since: Annotated[str | None, typer.Option(help="First day, or instant, of the window; on a period edge.")] = None,
+    until: Annotated[str | None, typer.Option(help="End of the window, not included; on a period edge.")] = None,
+    every: Annotated[str | None, typer.Option(help="Length of a period: 1d, 1w, 1mo, 1y, ...")] = None,
+    normalise: Annotated[
+        str | None, typer.Option(help="relation: relations of different units weigh the same.")
+    ] = None,
+    relation_weight: Annotated[
+        list[str] | None, typer.Option(help="NAME=NUMBER, what a unit of it is worth; repeat.")
+    ] = None,
+    tol: Annotated[float, typer.Option(help="Rounds stop when no capacity changes by more.")] = 1e-8,
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    memory_limit: MemoryLimit = None,
+    output: Folder = None,
+    overwrite: Overwrite = False,
+    strict: Strict = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Say what is lost when participants close, wholly or in part."""
+    from ecograph.cli.loss import AskLoss, loss, loss_into, shocks
+
+    asked = {
+        "substitution": substitution, "layer": layer, "normalise": normalise,
+        "relation_weights": weights(relation_weight), "tol": tol, "device": device,
+    }  # fmt: skip
+    ask = AskLoss(events, shocks(close, share), conductor, mapping, participants, essential, since, until, every,
+                  strict, memory_limit, asked)  # fmt: skip
+    if output is None:
+        result, eco = loss(ask, progress=bars(quiet))
+    else:
+        result, eco = loss_into(output, ask, overwrite=overwrite, progress=bars(quiet))
+    if json:
+        print_json({"losses": result.table.to_dicts(), "conductor": conductor, **result.facts(),
+                    "ingest": eco.provenance["ingest"], "output": output})  # fmt: skip
+        return
+    print_losses(result, conductor, eco.report)
     if output is not None:
         print_lines(f"Written to {output}.")
 

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from ecograph.doctor import Finding
     from ecograph.ingest.report import IngestReport
     from ecograph.ledger import Ledger
+    from ecograph.metrics.cascade_result import CascadeResult
 
-__all__ = ["print_findings", "print_json", "print_ledger", "print_lines", "print_table"]
+__all__ = ["print_findings", "print_json", "print_ledger", "print_lines", "print_losses",
+           "print_table"]  # fmt: skip
 
 _WIDE = 100_000  # where no terminal sets a width nothing is folded
 
@@ -78,6 +80,20 @@ def _agreement(ledger: Ledger) -> list[str]:
     names = ledger.agreement["lens"].to_list()
     pairs = [f"{a}-{b} {ledger.agreement[b][i]:.3f}" for i, a in enumerate(names) for b in names[i + 1 :]]
     return [f"Agreement of lenses (Kendall's tau-b over the {len(ledger):,} shown): {', '.join(pairs)}."]
+
+
+def print_losses(result: CascadeResult, conductor: str | None, report: IngestReport | None) -> None:
+    """Losses by closure, what one has to know about them, and what became of the rows read."""
+    whose = "the whole ecosystem" if conductor is None else printable(conductor, width=60)
+    print_lines(f"Share lost by {whose}: in all, through inputs (down), through customers (up).")
+    losses = ("total", "down", "up")
+    rows = [[printable(row["closure"], width=60), *(_share(row[name]) for name in losses)]
+            for row in result.table.iter_rows(named=True)]  # fmt: skip
+    print_table(["closure", *losses], rows, right=[1, 2, 3])
+    for note in (result.sentence, *result.notes):
+        print_lines(note)
+    if report is not None:
+        print_lines(str(report))
 
 
 def print_findings(findings: Sequence[Finding]) -> None:

@@ -7,6 +7,7 @@ from ecograph.metrics.betweenness_sampled import sampled_betweenness
 from ecograph.metrics.brokerage import brokerage
 from ecograph.metrics.captive import captive
 from ecograph.metrics.cascade import cascade_loss, eps_sensitivity, esri
+from ecograph.metrics.cascade_state import cascade_attribution, cascade_state
 from ecograph.metrics.centrality import eigenvector_centrality, hits, katz_centrality, pagerank
 from ecograph.metrics.concentration import gini, hhi
 from ecograph.metrics.degrees import (
@@ -29,7 +30,9 @@ __all__ = [
     "betweenness_centrality",
     "brokerage",
     "captive",
+    "cascade_attribution",
     "cascade_loss",
+    "cascade_state",
     "closeness_centrality",
     "core_number",
     "cs_coefficient",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import fsum
 from typing import Any, TypeAlias
 
@@ -15,19 +14,27 @@ from ecograph import __version__
 from ecograph.cpu import cascade as kernels
 from ecograph.device import Choice, choose
 from ecograph.ecosystem import Ecosystem
-from ecograph.errors import ConvergenceError, EcographError
+from ecograph.errors import EcographError
 from ecograph.metrics.cascade_network import Built, Essentiality, build
 from ecograph.metrics.cascade_result import CascadeResult
-from ecograph.progress import Progress, track
+from ecograph.metrics.cascade_run import (
+    PUBLISHED_EPS,
+    PUBLISHED_LIMIT,
+    Closure,
+    Lost,
+    Shocks,
+    cascades,
+    check_rule,
+    lost_by,
+    name_of,
+    pack,
+    rule_of,
+)
+from ecograph.progress import Progress
 
 __all__ = ["PUBLISHED_EPS", "Closure", "Weights", "cascade_loss", "eps_sensitivity", "esri"]
 
-Closure: TypeAlias = str | Sequence[str] | Mapping[str, float] | NDArray[np.float64]
 Weights: TypeAlias = Mapping[str, float] | Sequence[float] | NDArray[np.float64]
-PUBLISHED_EPS = 1e-2
-LIMIT = 100_000  # rounds
-PUBLISHED_LIMIT = 1_000  # with the floor, capacities can rise and fall for ever
-CHUNK = 512  # shocks between two ticks of progress
 
 
 def esri(
@@ -88,7 +95,8 @@ def esri(
     ``error_bound`` is a number b = 2^k tol for which the state lowered by b rises above itself within 16 rounds:
     then no capacity is more than b above its limit, up to rounding; 0 where the last round changed nothing.
 
-    O(rounds * ties of the rows that the loss comes to) time for each closure, O(n) memory a thread.
+    A round costs the ties of the rows one of whose inputs changed. O(rounds * ties of the rows that the loss comes
+    to) time for each closure at most, O(n) memory a thread.
 
     Examples
     --------
@@ -103,12 +111,12 @@ def esri(
     .. [1] C. Diem, A. Borsos, T. Reisch, J. Kertesz, S. Thurner, "Quantifying firm-level economic systemic risk
        from nation-wide supply networks", Scientific Reports 12 (2022), 7719.
     """
-    _check(substitution, tol)
+    check_rule(substitution, tol)
     chosen = choose(device)
     built = build(eco, essentiality, layer, relation_weights, normalise)
-    rule = _rule(substitution, reference, tol)
-    shocks = _Shocks(np.arange(len(eco) + 1), np.arange(len(eco), dtype=np.int32), np.zeros(len(eco)))
-    columns = _run(built, rule, shocks, _weights(eco, weights, built.network.out), progress)
+    rule = rule_of(substitution, reference, tol)
+    shocks = Shocks(np.arange(len(eco) + 1), np.arange(len(eco), dtype=np.int32), np.zeros(len(eco)))
+    columns = cascades(built, rule, shocks, _weights(eco, weights, built.network.out), progress)
     parameters = _parameters(essentiality, substitution, layer, relation_weights, normalise, tol, reference, device)
     return CascadeResult(
         pl.DataFrame({"id": eco.ids, **columns}),
@@ -177,7 +185,7 @@ def cascade_loss(
     ----------
     .. [1] C. Diem et al., as for ``esri``.
     """
-    _check(substitution, tol)
+    check_rule(substitution, tol)
     if isinstance(closures, str | Mapping):
         raise EcographError(f"closures={closures!r} isn't a list of shocks.", hint=f"closures=[{closures!r}]")
     if conductor is not None and weights is not None:
@@ -187,15 +195,15 @@ def cascade_loss(
     built = build(eco, essentiality, layer, relation_weights, normalise)
     weight = np.zeros(len(eco)) if o is not None else _weights(eco, weights, built.network.out)
     weight[slice(0) if o is None else o] = 1.0
-    lost = [_lost(eco, closure) for closure in given]
-    rule = _rule(substitution, reference, tol)
-    shocks = _pack(lost)
-    columns = _run(built, rule, shocks, weight, progress)
+    lost = [lost_by(eco, closure) for closure in given]
+    rule = rule_of(substitution, reference, tol)
+    shocks = pack(lost)
+    columns = cascades(built, rule, shocks, weight, progress)
     if interaction:
         columns = _with_interaction(columns, lost, built, rule, weight)
     parameters = _parameters(essentiality, substitution, layer, relation_weights, normalise, tol, reference, device)
     parameters |= {"conductor": conductor, "closures": len(given)}
-    names = pl.Series([_name(eco, rows, shares) for rows, shares in lost], dtype=pl.String)
+    names = pl.Series([name_of(eco, rows, shares) for rows, shares in lost], dtype=pl.String)
     return CascadeResult(
         pl.DataFrame({"closure": names, **columns}),
         _notes(built, shocks, reference, columns["residual"]),
@@ -253,33 +261,20 @@ def eps_sensitivity(
     ----------
     .. [1] C. Diem et al., as for ``esri``.
     """
-    _check(substitution, 1e-8)
+    check_rule(substitution, 1e-8)
     if wrong := [each for each in eps if not 0.0 <= each <= 0.1]:
         raise EcographError(f"eps={wrong[0]} isn't in [0, 0.1].", hint="eps=(1e-2, 1e-4, 1e-6)")
     built = build(eco, essentiality, layer, relation_weights, normalise)
     weight = _weights(eco, weights, built.network.out)
-    shocks = _Shocks(np.arange(len(eco) + 1), np.arange(len(eco), dtype=np.int32), np.zeros(len(eco)))
+    shocks = Shocks(np.arange(len(eco) + 1), np.arange(len(eco), dtype=np.int32), np.zeros(len(eco)))
     frames = []
     for each in eps:
-        columns = _run(
+        columns = cascades(
             built, kernels.Rule(substitution == "market", True, float(each), PUBLISHED_LIMIT), shocks, weight, None
         )
         frame = pl.DataFrame({"id": eco.ids, **columns}).select("id", "total", "down", "up", "iterations")
         frames.append(frame.select(pl.lit(float(each)).alias("eps"), pl.all()))
     return pl.concat(frames)
-
-
-def _check(substitution: str, tol: float) -> None:
-    if substitution not in ("market", "off"):
-        raise EcographError(f"substitution={substitution!r} is unknown.", hint='substitution="market" or "off"')
-    if not 1e-15 <= tol <= 0.1:
-        raise EcographError(f"tol={tol} isn't in [1e-15, 0.1].", hint="tol=1e-8")
-
-
-def _rule(substitution: str, reference: bool, tol: float) -> kernels.Rule:
-    if reference:
-        return kernels.Rule(substitution == "market", True, PUBLISHED_EPS, PUBLISHED_LIMIT)
-    return kernels.Rule(substitution == "market", False, float(tol), LIMIT)
 
 
 def _weights(eco: Ecosystem, given: Weights | None, out: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -298,84 +293,15 @@ def _weights(eco: Ecosystem, given: Weights | None, out: NDArray[np.float64]) ->
     return values / fsum(values)
 
 
-@dataclass(frozen=True, eq=False)
-class _Shocks:
-    """Shock l leaves ``psi`` of the capacities of ``row``, entries ``ptr[l]`` to ``ptr[l + 1]``."""
-
-    ptr: NDArray[np.int64]
-    row: NDArray[np.int32]
-    psi: NDArray[np.float64]
-
-
-_Lost: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64]]
-
-
-def _lost(eco: Ecosystem, closure: Closure) -> _Lost:
-    """Rows and what they keep."""
-    if isinstance(closure, np.ndarray):
-        if closure.shape != (len(eco),):
-            raise EcographError(
-                f"A shock has the shape {closure.shape}.", hint=f"({len(eco)},), in the order of eco.ids"
-            )
-        kept, rows = np.asarray(closure, np.float64), np.arange(len(eco))
-    elif isinstance(closure, Mapping):
-        kept, rows = 1.0 - np.array(list(closure.values()), np.float64), eco.rows_of(list(closure))
-    else:
-        ids = [closure] if isinstance(closure, str) else list(dict.fromkeys(closure))
-        kept, rows = np.zeros(len(ids)), eco.rows_of(ids)
-    if not ((kept >= 0.0) & (kept <= 1.0)).all():
-        raise EcographError(f"The shock {closure!r} isn't made of shares in [0, 1].", hint='{"id": 0.3}: loses 30 %')
-    return rows[kept < 1.0], kept[kept < 1.0]
-
-
-def _pack(lost: Sequence[_Lost]) -> _Shocks:
-    ptr = np.concatenate([[0], np.cumsum([rows.size for rows, _ in lost], dtype=np.int64)])
-    row = np.concatenate([np.empty(0, np.int32), *(rows.astype(np.int32) for rows, _ in lost)])
-    return _Shocks(ptr, row.astype(np.int32), np.concatenate([np.empty(0), *(kept for _, kept in lost)]))
-
-
-def _name(eco: Ecosystem, rows: NDArray[np.int64], kept: NDArray[np.float64]) -> str:
-    some = [id if keep == 0.0 else f"{id} ({1.0 - keep:g})" for id, keep in zip(eco.ids[rows[:5]], kept, strict=False)]
-    return " + ".join(some) + (f" + {rows.size - 5:,} more" if rows.size > 5 else "")
-
-
-def _run(
-    built: Built, rule: kernels.Rule, shocks: _Shocks, weight: NDArray[np.float64], progress: Progress
-) -> dict[str, pl.Series]:
-    lanes = shocks.ptr.size - 1
-    score, run = np.empty((lanes, 3)), np.empty((lanes, 3))
-    with track(progress, "cascades", lanes) as tick:
-        for first in range(0, lanes, CHUNK):
-            part = slice(first, min(first + CHUNK, lanes))
-            ptr = shocks.ptr[first : part.stop + 1]
-            score[part], run[part] = kernels.run_lanes(
-                built.network, rule, ptr, shocks.row, shocks.psi, weight, not rule.published
-            )
-            tick(part.stop)
-    if not rule.published and (run[:, 1] > rule.stop).any():
-        raise ConvergenceError(
-            f"{(run[:, 1] > rule.stop).sum():,} of {lanes:,} cascades still changed by up to {run[:, 1].max():.1g} "
-            f"after {rule.limit:,} rounds.",
-            hint="ask for a larger tol, or give external_cost and external_demand: little leaks out of some class",
-        )
-    losses = dict(zip(("total", "down", "up"), map(pl.Series, np.minimum(score, 1.0).T.copy()), strict=True))
-    return {
-        **losses,
-        "iterations": pl.Series(run[:, 0].astype(np.int64)),
-        "residual": pl.Series(run[:, 1].copy()),
-        "error_bound": pl.Series(run[:, 2].copy()).fill_nan(None),
-    }
-
-
 def _with_interaction(
     columns: dict[str, pl.Series],
-    lost: Sequence[_Lost],
+    lost: Sequence[Lost],
     built: Built,
     rule: kernels.Rule,
     weight: NDArray[np.float64],
 ) -> dict[str, pl.Series]:
     parts = {(row, keep): None for rows, kept in lost for row, keep in zip(rows.tolist(), kept.tolist(), strict=True)}
-    alone = _run(built, rule, _pack([(np.array([row]), np.array([keep])) for row, keep in parts]), weight, None)
+    alone = cascades(built, rule, pack([(np.array([row]), np.array([keep])) for row, keep in parts]), weight, None)
     loss = dict(zip(parts, alone["total"], strict=True))
     apart = [
         fsum(loss[part] for part in zip(rows.tolist(), kept.tolist(), strict=True)) if rows.size > 1 else None
@@ -385,7 +311,7 @@ def _with_interaction(
     return {name: columns[name] for name in ("total", "down", "up")} | extra | columns
 
 
-def _notes(built: Built, shocks: _Shocks, reference: bool, residual: pl.Series) -> tuple[str, ...]:
+def _notes(built: Built, shocks: Shocks, reference: bool, residual: pl.Series) -> tuple[str, ...]:
     notes = []
     if reference:
         notes.append(

@@ -40,8 +40,12 @@ def build(
     layer: str | None,
     relation_weights: Mapping[str, float] | None,
     normalise: str | None,
+    leak: float = 0.0,
 ) -> Built:
-    """Merge the ties, class them, and divide. O(ties log ties) with essential inputs, else O(ties)."""
+    """Merge the ties, class them, and divide. O(ties log ties) with essential inputs, else O(ties).
+
+    ``leak``: share in [0, 1) of every input that comes from outside the data besides, and is never lost.
+    """
     found = arrows(eco, layer=layer, relation_weights=relation_weights, normalise=normalise)
     n = len(eco)
     groups = _codes(_column(eco, "group"))
@@ -53,6 +57,7 @@ def build(
     _, down = share_rows(found.ptr, amount, _outside(eco, "external_cost", np.diff(found.ptr) > 0, normalise), 1.0)
     kernels.essential_shares(found.ptr, amount, run, down)
     down[kind[order] == 0] = 0.0
+    down *= 1.0 - leak
     out_ptr, rows = by_provider(provider, n)
     demand = _outside(eco, "external_demand", np.diff(out_ptr) > 0, normalise)
     out, up = share_rows(out_ptr, amount[rows], demand, 1.0)

@@ -45,6 +45,18 @@ class CascadeResult:
         bounds = self.table["error_bound"]
         return None if bounds.null_count() else float(bounds.to_numpy().max(initial=0.0))
 
+    def facts(self) -> dict[str, Any]:
+        """The work behind the table, for machines."""
+        return {
+            "iterations": self.iterations, "residual": self.residual, "error_bound": self.error_bound,
+            "notes": list(self.notes), "parameters": self.provenance.get("parameters"),
+        }  # fmt: skip
+
+    @property
+    def sentence(self) -> str:
+        """The work behind the table, for people."""
+        return self._facts()
+
     def _facts(self) -> str:
         bound = "no error bound" if self.error_bound is None else f"error at most {self.error_bound:.1g}"
         return (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from ecograph.ecosystem import Ecosystem
 from ecograph.metrics.brokerage import brokerage_rows
 from ecograph.metrics.captive import captive_row
+from ecograph.metrics.cascade_network import Essentiality
 from ecograph.metrics.components import Components, components
+from ecograph.metrics.criticality import criticality_rows
 from ecograph.metrics.lenses import Lens, Reach, Rooted, Whole, direct
 from ecograph.metrics.operator import Dependence, arrows, dependence
 from ecograph.metrics.ranking import Bounds
@@ -25,7 +28,6 @@ LENSES = (
     "direct", "rooted", "reach", "brokerage", "captive", "criticality", "criticality_up", "substitutability"
 )  # fmt: skip
 ORDER = (*LENSES[:3], "first_round", *LENSES[3:])
-Essentiality: TypeAlias = Mapping[tuple[str, str], int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +79,15 @@ def build_lenses(ask: Question) -> dict[str, Lens]:
     ``reach`` of a conductor in a closed class is 1 for all: no chain ever leaves the class, so each one ends up
     needing every member.
     """
+    closures = Closures(partial(_close, ask), ask.rows.size)
     makers: dict[str, Callable[[], Lens]] = {
         "direct": lambda: Whole(direct(ask.p, ask.o, ask.rows)),
         "rooted": lambda: Rooted(ask.p, ask.found, ask.rows, ask.restart, ask.tol, ask.progress),
         "brokerage": lambda: Whole(exactly(brokerage_rows(ask.p, np.array([ask.o]))[0][ask.rows])),
         "captive": lambda: Whole(exactly(captive_row(ask.p, ask.o)[ask.rows])),
         "substitutability": lambda: Whole(exactly(_substitutability(ask))),
+        "criticality": lambda: closures.side(0),
+        "criticality_up": lambda: closures.side(1),
     }
     if "reach" in ask.lenses:
         if ask.closed and ask.feedback is not False:
@@ -94,6 +99,13 @@ def build_lenses(ask: Question) -> dict[str, Lens]:
             )
     asked = {*ask.lenses, "first_round"}
     return {name: makers[name]() for name in ORDER if name in asked and name in makers}
+
+
+def _close(ask: Question, at: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return criticality_rows(
+        ask.eco, ask.o, ask.rows[at], essentiality=ask.essentiality, substitution=ask.substitution, layer=ask.layer,
+        relation_weights=ask.fixed, leak=1.0 - ask.p.keep, progress=ask.progress,
+    )  # fmt: skip
 
 
 def _substitutability(ask: Question) -> NDArray[np.float64]:
@@ -116,8 +128,8 @@ class Closures:
     """Criticality, one closure a candidate, run where it is asked for; both sides come of one run."""
 
     run: Callable[[NDArray[np.intp]], tuple[NDArray[np.float64], NDArray[np.float64]]]
+    n: int
     found: dict[int, tuple[float, float]] = field(default_factory=dict)
-    n: int = 0
 
     def side(self, which: int) -> Any:
         """The lens of one side: 0 inputs, 1 customers."""

@@ -15,11 +15,12 @@ from ecograph.ledger import Ledger
 from ecograph.metrics import ledger_parts
 from ecograph.metrics.answer import Answer, answer
 from ecograph.metrics.candidates import external_resources, no_providers, of_role
+from ecograph.metrics.cascade_network import Essentiality
 from ecograph.metrics.components import components
 from ecograph.metrics.intervals import ENOUGH, METHODS, Asked
 from ecograph.metrics.lenses import one_step
 from ecograph.metrics.operator import Dependence, dependence
-from ecograph.metrics.question import LENSES, Essentiality, Question
+from ecograph.metrics.question import LENSES, Question
 from ecograph.progress import Progress
 from ecograph.provenance import record
 
