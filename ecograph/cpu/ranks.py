@@ -14,6 +14,7 @@ __all__ = ["above_and_below", "covary", "factor", "largest_differences"]
 
 F8Array: TypeAlias = NDArray[np.float64]
 I8Array: TypeAlias = NDArray[np.int64]
+DRAWS = 256  # in a block: 100 estimates of them stay in the second cache
 
 
 def factor(covariance: F8Array, least: float) -> F8Array:
@@ -66,24 +67,27 @@ def _covary(root: F8Array, normal: F8Array, out: F8Array) -> None:
 def largest_differences(deviation: F8Array, error: F8Array) -> F8Array:
     """For each draw the largest |d_k - d_l| / error[k, l] over all pairs whose error is above 0; 0 where none is."""
     out = np.zeros(deviation.shape[0])
-    _largest_differences(deviation, error, out)
+    per_error = np.divide(1.0, error, out=np.zeros(error.shape), where=error > 0.0)
+    _largest_differences(np.ascontiguousarray(deviation.T), per_error, out)
     return out
 
 
-@jit(f8, F8, F8_2)
-def _largest(d: F8Array, error: F8Array) -> float:
-    largest = 0.0
-    for k in range(d.size):
+@jit(types.void, i8, i8, F8_2, F8_2, F8w)
+def _largest(begin: int, end: int, deviation: F8Array, per_error: F8Array, out: F8Array) -> None:
+    """Pair by pair over a block of draws: the inner loop takes several draws in one instruction."""
+    for k in range(per_error.shape[0]):
         for m in range(k):
-            if error[k, m] > 0.0:
-                largest = max(largest, abs(d[k] - d[m]) / error[k, m])
-    return largest
+            scale = per_error[k, m]
+            if scale > 0.0:
+                for d in range(begin, end):
+                    t = abs(deviation[k, d] - deviation[m, d]) * scale
+                    out[d] = t if t > out[d] else out[d]
 
 
 @jit(types.void, F8_2, F8_2, F8w, parallel=True)
-def _largest_differences(deviation: F8Array, error: F8Array, out: F8Array) -> None:
-    for d in prange(out.size):
-        out[d] = _largest(deviation[d], error)
+def _largest_differences(deviation: F8Array, per_error: F8Array, out: F8Array) -> None:
+    for b in prange((out.size + DRAWS - 1) // DRAWS):
+        _largest(b * DRAWS, min((b + 1) * DRAWS, out.size), deviation, per_error, out)
 
 
 def above_and_below(low: F8Array, high: F8Array, error: F8Array, critical: float) -> tuple[I8Array, I8Array]:
