@@ -15,6 +15,7 @@ from ecograph.metrics.degrees import (
     out_degree_centrality,
     out_strength,
 )
+from ecograph.metrics.linear import counterfactual_visits, esri_linear, hypothetical_extraction, leontief_totals
 from ecograph.metrics.paths import betweenness_centrality, closeness_centrality, harmonic_centrality
 from ecograph.metrics.reliance import reliance
 
@@ -25,18 +26,22 @@ __all__ = [
     "cascade_state",
     "closeness_centrality",
     "core_number",
+    "counterfactual_visits",
     "degree_centrality",
     "eigenvector_centrality",
     "eps_sensitivity",
     "esri",
+    "esri_linear",
     "gini",
     "harmonic_centrality",
     "hhi",
     "hits",
+    "hypothetical_extraction",
     "in_degree_centrality",
     "in_strength",
     "katz_centrality",
     "kendall_tau_b",
+    "leontief_totals",
     "out_degree_centrality",
     "out_strength",
     "pagerank",
