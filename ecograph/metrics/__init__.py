@@ -18,6 +18,7 @@ from ecograph.metrics.degrees import (
     out_degree_centrality,
     out_strength,
 )
+from ecograph.metrics.linear import counterfactual_visits, esri_linear, hypothetical_extraction, leontief_totals
 from ecograph.metrics.overlap import rbo
 from ecograph.metrics.partial_order import expected_ranks
 from ecograph.metrics.paths import betweenness_centrality, closeness_centrality, harmonic_centrality
@@ -36,19 +37,23 @@ __all__ = [
     "closeness_centrality",
     "core_number",
     "cs_coefficient",
+    "counterfactual_visits",
     "degree_centrality",
     "eigenvector_centrality",
     "eps_sensitivity",
     "esri",
     "expected_ranks",
+    "esri_linear",
     "gini",
     "harmonic_centrality",
     "hhi",
     "hits",
+    "hypothetical_extraction",
     "in_degree_centrality",
     "in_strength",
     "katz_centrality",
     "kendall_tau_b",
+    "leontief_totals",
     "out_degree_centrality",
     "out_strength",
     "pagerank",

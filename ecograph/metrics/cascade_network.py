@@ -16,7 +16,7 @@ from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError, UnitError
 from ecograph.html import quoted
 from ecograph.metrics.components import components
-from ecograph.metrics.operator import Arrows, Dependence, arrows
+from ecograph.metrics.operator import Dependence, arrows
 from ecograph.suggest import offer
 
 __all__ = ["Built", "Essentiality", "build"]
@@ -31,7 +31,15 @@ class Built:
 
     network: kernels.Network
     closed: NDArray[np.bool_]  # in a class that sells to itself only
+    sells: Dependence  # Lu by rows: whom each one's sales depend on
+    demand: NDArray[np.float64]  # sold outside the data
     relations: tuple[str, ...]
+
+    @property
+    def revenue(self) -> NDArray[np.float64]:
+        """What each one puts out: out_i + external_demand_i."""
+        total: NDArray[np.float64] = self.network.out + self.demand
+        return total
 
 
 def build(
@@ -67,7 +75,9 @@ def build(
     network = kernels.Network(found.ptr, provider, down, run, out_ptr, buyer, up, out, market, high, low)
     for array in network:
         array.setflags(write=False)
-    return Built(network, _closed(network, demand, found), found.relations)
+    sells = Dependence(out_ptr, buyer, up, out, (demand > 0).astype(np.uint8), found.relations)
+    classes = components(sells, np.arange(n))
+    return Built(network, classes.closed[classes.component], sells, demand, found.relations)
 
 
 def _column(eco: Ecosystem, name: str) -> pl.Series:
@@ -124,11 +134,3 @@ def _outside(eco: Ecosystem, name: str, used: NDArray[np.bool_], normalise: str 
             hint=f"use relation_weights= ({name} is then in the unit they lead to)",
         )
     return np.ascontiguousarray(given, np.float64)
-
-
-def _closed(net: kernels.Network, demand: NDArray[np.float64], found: Arrows) -> NDArray[np.bool_]:
-    """Who sits in a class whose members sell to each other only, and nothing outside the data?"""
-    leaks = (demand > 0).astype(np.uint8)
-    sells = Dependence(net.out_ptr, net.receiver, net.up, net.out, leaks, found.relations, demand, 1.0, found.factor)
-    classes = components(sells, np.arange(net.out.size))
-    return classes.closed[classes.component]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 
 import numpy as np
@@ -46,9 +46,10 @@ class Dependence:
     inflow: NDArray[np.float64]  # in_j
     leaks: NDArray[np.uint8]  # does j buy outside? By leak > 0 and cost > 0, never by rounding
     relations: tuple[str, ...]
-    cost: NDArray[np.float64]  # external_cost of j
-    keep: float  # 1 - leak
-    factor: NDArray[np.float64]  # by relation
+    # For gradients by the weights of ties; empty where an operator isn't made from ties.
+    cost: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))  # external_cost of j
+    keep: float = 1.0  # 1 - leak
+    factor: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))  # by relation
 
     def row(self, j: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Providers of j and the shares of its inputs."""

@@ -53,3 +53,51 @@ def cascade_attribution(
     up = {b: w[o, b] / revenue * (1 - state[b][1]) for a, b in w if a == o}
     shock: dict[Any, Fraction] = {None: 1 - Fraction(psi[o])}
     return {"down": [shock, linear, *essential.values()], "up": [shock, up]}
+
+
+Matrix = dict[Any, dict[Any, Fraction]]
+
+
+def inverse(q: Mapping[Any, Mapping[Any, Fraction]]) -> Matrix:
+    """(I - Q)^-1 by elimination."""
+    ids = list(q)
+    left = {i: {j: int(i == j) - Fraction(q[i].get(j, 0)) for j in ids} for i in ids}
+    right = {i: {j: Fraction(i == j) for j in ids} for i in ids}
+    for p in ids:
+        swap = next(i for i in ids[ids.index(p) :] if left[i][p])
+        left[p], left[swap], right[p], right[swap] = left[swap], left[p], right[swap], right[p]
+        by = left[p][p]
+        left[p], right[p] = ({j: v / by for j, v in row.items()} for row in (left[p], right[p]))
+        for i in ids:
+            if i != p and (by := left[i][p]):
+                left[i] = {j: v - by * left[p][j] for j, v in left[i].items()}
+                right[i] = {j: v - by * right[p][j] for j, v in right[i].items()}
+    return right
+
+
+def esri_linear(q: Mapping[Any, Mapping[Any, Fraction]], weight: Mapping[Any, Any]) -> dict[Any, Fraction]:
+    """One channel from its operator, receiver or seller first."""
+    chains = inverse(q)
+    total = sum(map(Fraction, weight.values()), ZERO)
+    return {k: sum((Fraction(weight[i]) * chains[i][k] for i in q), ZERO) / chains[k][k] / total for k in q}
+
+
+def leontief_totals(a: Mapping[Any, Mapping[Any, Fraction]], f: Mapping[Any, Any]) -> dict[Any, Fraction]:
+    """L f."""
+    return {i: sum((v * Fraction(f[j]) for j, v in row.items()), ZERO) for i, row in inverse(a).items()}
+
+
+def hypothetical_extraction(a: Mapping[Any, Mapping[Any, Fraction]], f: Mapping[Any, Any]) -> dict[Any, Fraction]:
+    """Output with everyone less output with k's row, column and demand removed, solved anew."""
+    before = sum(leontief_totals(a, f).values(), ZERO)
+    after = {}
+    for k in a:
+        rest = {i: {j: v for j, v in row.items() if j != k} for i, row in a.items() if i != k}
+        after[k] = sum(leontief_totals(rest, {i: v for i, v in f.items() if i != k}).values(), ZERO)
+    return {k: before - after[k] for k in a}
+
+
+def counterfactual_visits(p: Mapping[Any, Mapping[Any, Fraction]], o: Any, k: Any) -> dict[Any, Fraction]:
+    """Row o of the inverse without k, computed anew; 0 at k."""
+    rest = {i: {j: v for j, v in row.items() if j != k} for i, row in p.items() if i != k}
+    return {**inverse(rest)[o], k: ZERO}
