@@ -15,13 +15,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ecograph.clusters import pooled_rows
 from ecograph.cpu import draws
 from ecograph.cpu.hashing import hash_rows
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
 from ecograph.order import text_buffers
 from ecograph.progress import Progress, track
-from ecograph.ties import NO_TIME
+from ecograph.ties import NO_CLUSTER, NO_TIME
 
 __all__ = ["drop_events", "redraw", "replicate_values", "tie_draw_keys"]
 
@@ -45,8 +46,9 @@ def redraw(eco: Ecosystem, seed: int, replicate: int) -> Ecosystem:
     Ecosystem
         Same participants, rows and other columns. A weight is gamma, of mean ``weight`` and variance
         ``weight**2 / shape``; the shape is weight**2 / weight_sq held in [1, count], or count without
-        ``weight_sq``. Where ties have a ``cluster``, all of one cluster are multiplied by one exponential of mean 1
-        instead, keyed on its code. Inactive ties (weight <= 0, self-ties) stay as they are.
+        ``weight_sq``. Where clusters cut ties into parts, all parts of a cluster are multiplied by one exponential of
+        mean 1 instead, keyed on its code; a part without a cluster is a gamma; and the ecosystem given back is
+        ``eco.pooled`` with the sums of its parts. Inactive ties (weight <= 0, self-ties) stay as they are.
 
     Raises
     ------
@@ -61,18 +63,30 @@ def redraw(eco: Ecosystem, seed: int, replicate: int) -> Ecosystem:
     .. [1] D. B. Rubin, "The Bayesian Bootstrap", Annals of Statistics 9 (1981), 130.
     """
     _check(seed, replicate)
-    cluster = getattr(eco.ties, "cluster", None)
-    factor = np.empty(len(eco.ties))
-    if cluster is None:
-        shape = _shapes(eco)
+    if eco.ties.cluster is None:
+        shape, factor = _shapes(eco), np.empty(len(eco.ties))
         draws.gamma_rows(shape, seed, replicate, tie_draw_keys(eco), factor)
         factor /= shape
-    else:
-        codes, row = np.unique(cluster, return_inverse=True)
-        drawn = np.empty(codes.size)
-        draws.exponential_rows(seed, replicate, codes.astype(np.int64).astype(np.uint64), drawn)
-        factor = drawn[row.reshape(-1)]
-    return _with_ties(eco, weight=np.where(eco.active, eco.ties.weight * factor, eco.ties.weight))
+        return _with_ties(eco, weight=np.where(eco.active, eco.ties.weight * factor, eco.ties.weight))
+    drawn = eco.ties.weight * _cluster_factors(eco, eco.ties.cluster, seed, replicate)
+    whole = eco.pooled
+    sums = np.bincount(pooled_rows(eco.ties), drawn, minlength=len(whole.ties))  # in table order
+    return _with_ties(whole, weight=np.where(whole.active, sums, whole.ties.weight))
+
+
+def _cluster_factors(eco: Ecosystem, cluster: NDArray[np.int32], seed: int, replicate: int) -> F8Array:
+    """One exponential for all parts of a cluster; a gamma for a part without one: its tie has no other such part."""
+    factor, alone = np.empty(cluster.size), cluster == NO_CLUSTER
+    if alone.any():
+        shape = _shapes(eco)[alone]
+        drawn = np.empty(shape.size)
+        draws.gamma_rows(shape, seed, replicate, tie_draw_keys(eco)[alone], drawn)
+        factor[alone] = drawn / shape
+    codes, row = np.unique(cluster[~alone], return_inverse=True)
+    drawn = np.empty(codes.size)
+    draws.exponential_rows(seed, replicate, codes.astype(np.uint64), drawn)
+    factor[~alone] = drawn[row]
+    return factor
 
 
 def drop_events(eco: Ecosystem, share: float, seed: int, replicate: int) -> Ecosystem:
@@ -90,7 +104,8 @@ def drop_events(eco: Ecosystem, share: float, seed: int, replicate: int) -> Ecos
     Ecosystem
         Same participants and rows. Of an active tie's ``count`` events a binomial number is kept; ``weight`` and
         ``weight_sq`` are multiplied by kept / count, as if its events were equal. A tie with none left has weight 0:
-        it stays in the table and no lens uses it. ``first`` and ``last`` stay.
+        it stays in the table and no lens uses it. ``first`` and ``last`` stay. Clusters are pooled: events are
+        dropped one by one.
 
     Raises
     ------
@@ -103,7 +118,7 @@ def drop_events(eco: Ecosystem, share: float, seed: int, replicate: int) -> Ecos
     _check(seed, replicate)
     if not 0.0 <= share < 1.0:  # also where it is NaN
         raise EcographError(f"share={share!r} isn't in [0, 1).", hint="share=0.1 drops a tenth of the events")
-    count = _counts(eco)
+    count = _counts(eco := eco.pooled)
     if share == 0.0:
         return eco
     kept = draws.kept_rows(count, float(share), seed, replicate, tie_draw_keys(eco))

@@ -24,6 +24,7 @@ from tests.strategies import ecosystems, tie_tables
 
 PLAIN = bool(numba.config.DISABLE_JIT)
 MANY = 20 if PLAIN else 4000
+SOME = 20 if PLAIN else 1500  # where a replicate takes longer
 
 
 def build(weight: list[float], *, sq: list[float] | None = None, count: list[int] | None = None) -> Ecosystem:
@@ -147,36 +148,59 @@ def test_replicates_and_seeds_give_other_draws_and_the_same_ones_again() -> None
     assert tuple(redraw(build([1.0, 2.0], count=[3, 4]), 1, 1).ties.weight) == drawn[1, 1]
 
 
-class Clustered:
-    """Ties with a column that this version of ``Ties`` doesn't have yet."""
-
-    def __init__(self, ties: Any, cluster: Any) -> None:
-        self._ties, self.cluster = ties, cluster
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ties, name)
-
-    def __len__(self) -> int:
-        return len(self._ties)
+def cut(cluster: list[int | None], weight: list[float], count: list[int]) -> Ecosystem:
+    """Parts of ties from a, b, c in turn to o."""
+    names = ["a", "b", "c"]
+    provider = [names[k % 3] for k in range(len(weight))]
+    table = {"provider": provider, "receiver": ["o"] * len(weight), "weight": weight, "count": count}
+    squares = [w * w / n for w, n in zip(weight, count, strict=True)]
+    return Ecosystem.from_ties(table | {"weight_sq": squares, "cluster": cluster})
 
 
-def test_ties_of_one_cluster_move_together() -> None:
-    eco = build([1.0, 2.0, 3.0, 4.0, 0.0])
-    cluster = np.array([5, 2, 5, 5, 2], np.int32)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_with_ties", lambda eco, weight: weight)
-        clustered = replace(eco, ties=Clustered(eco.ties, cluster))  # type: ignore[arg-type]
-        rows: Any = np.array([redraw(clustered, 1, r) for r in range(MANY)])
-    active = eco.active
-    ratio = rows[:, active] / eco.ties.weight[active]
-    for code in (2, 5):
-        same = ratio[:, cluster[active] == code]
-        np.testing.assert_allclose(same, same[:, :1].repeat(same.shape[1], 1), rtol=1e-15)
-    assert not rows[:, ~active].any()
-    first = ratio[:, np.flatnonzero(cluster[active] == 5)[0]]
+def test_parts_of_one_cluster_move_together() -> None:
+    eco = cut([5, 5, 2], [1.0, 2.0, 4.0], [1, 1, 1])
+    drawn = np.array([list(by_provider(redraw(eco, 1, r)).values()) for r in range(SOME)])
+    given = np.array(list(by_provider(eco).values()))
+    ratio = dict(zip(by_provider(eco), (drawn / given).T, strict=True))
+    np.testing.assert_allclose(ratio["a"], ratio["b"], rtol=1e-15)
+    assert (ratio["a"] != ratio["c"]).all()
     if not PLAIN:
-        assert abs(first.mean() - 1) < 4 / MANY**0.5
-        assert abs(first.var() - 1) < 4 * (8 / MANY) ** 0.5
+        for one in (ratio["a"], ratio["c"]):
+            assert abs(one.mean() - 1) < 4 / SOME**0.5
+            assert abs(one.var() - 1) < 4 * (8 / SOME) ** 0.5
+        assert abs(np.corrcoef(ratio["a"], ratio["c"])[0, 1]) < 4 / SOME**0.5
+
+
+@pytest.mark.skipif(PLAIN, reason="as plain Python too few draws can be made to see a law")
+def test_a_tie_varies_by_its_clusters_and_by_the_events_of_none() -> None:
+    """Tie a: 3 of cluster 0, a refund of 1 in cluster 1, 6 by 12 events of none; b: 2 of cluster 1, 4 of none."""
+    eco = cut([0, 1, None, 1, None, None, None], [3.0, 2.0, 6.0, -1.0, 4.0, 1.0, 6.0], [1, 1, 3, 1, 4, 1, 12])
+    drawn = np.array([[by_provider(redraw(eco, 1, r))[name] for name in "abc"] for r in range(SOME)])
+    variance = [9 + 1 + 36 / 12, 4 + 16 / 4, 49 / (49 / 13)]  # c: 36 / 3 + 1 / 1 is the sum of squares of its two parts
+    covariance = np.cov(drawn.T)
+    np.testing.assert_allclose(drawn.mean(0), [8.0, 6.0, 7.0], atol=4 * (13 / SOME) ** 0.5)
+    np.testing.assert_allclose(np.diag(covariance), variance, rtol=4 * (8 / SOME) ** 0.5)
+    assert covariance[0, 1] == pytest.approx(-2.0, abs=4 * (13 * 8 / SOME) ** 0.5)
+    assert abs(covariance[0, 2]) < 4 * (13 * 13 / SOME) ** 0.5
+
+
+@given(ecosystems(clusters=True), st.integers(0, 99))
+def test_without_named_clusters_and_in_drops_clusters_change_no_draw(eco: Ecosystem, replicate: int) -> None:
+    if eco.ties.count is None:
+        return
+    assert drop_events(eco, 0.3, 1, replicate).tie_bytes() == drop_events(eco.pooled, 0.3, 1, replicate).tie_bytes()
+    alone = replace(eco.pooled, ties=replace(eco.pooled.ties, cluster=np.full(len(eco.pooled.ties), -1)))
+    assert redraw(alone, 1, replicate).tie_bytes() == redraw(eco.pooled, 1, replicate).tie_bytes()
+
+
+@given(ecosystems(clusters=True, dated=True), st.integers(0, 99))
+def test_a_cluster_gets_the_same_draw_in_a_view(eco: Ecosystem, replicate: int) -> None:
+    if eco.ties.count is None:
+        return
+    for each in eco.relations:
+        view = eco.relation(each.name)
+        one, other = redraw(view, 1, replicate), redraw(eco, 1, replicate).relation(each.name)
+        assert_array_equal(one.ties.weight, other.ties.weight)
 
 
 # Dropping events
