@@ -82,8 +82,8 @@ agreement.draw(ledger, top=10, width=style.DOUBLE)
 tau = agreement.table(ledger).filter(lens="direct", other="reach")["tau_b"].item()
 hidden = rows.filter(direct=0).height
 Markdown(
-    f"Declared needs and reach agree by tau-b = {tau:.2f} over the {len(ledger)} shown: {hidden} of these {len(ledger)} "
-    f"aren't declared by {PACKAGE} at all."
+    f"Declared needs and reach agree by tau-b = {tau:.2f} over the {len(ledger)} shown; {hidden} of these aren't "
+    f"declared by {PACKAGE} at all."
 )
 
 # %% [markdown]

@@ -182,8 +182,6 @@ def _roles(nodes: pl.DataFrame) -> list[str]:
 def _draw_labels(
     axes: Axes, nodes: pl.DataFrame, at: NDArray[np.float64], lines: NDArray[np.float64], space: Box
 ) -> None:
-    from matplotlib.patheffects import withStroke
-
     texts = _texts(nodes)
     half = [_SIZE[kind] * (1.7 if choke else 1.0) for kind, choke in nodes.select("kind", "chokepoint").rows()]
     covered = [Box(x - h, y - h, x + h, y + h) for (x, y), h in zip(at, half, strict=True)]
@@ -194,8 +192,8 @@ def _draw_labels(
         cx, cy = (box.left + box.right) / 2, (box.bottom + box.top) / 2
         if far:
             axes.plot([x, min(max(x, box.left), box.right)], [y, cy], "-", color="0.5", lw=0.4, zorder=3)
-        halo = [withStroke(linewidth=1.8, foreground="white")]
-        axes.text(cx, cy, text, ha="center", va="center", fontsize=_TEXT, weight=weight, path_effects=halo, zorder=6)
+        behind = {"boxstyle": "square,pad=0.0", "fc": "white", "ec": "none", "alpha": 0.75}
+        axes.text(cx, cy, text, ha="center", va="center", fontsize=_TEXT, weight=weight, bbox=behind, zorder=6)
 
 
 def _legend(figure: Figure, nodes: pl.DataFrame, arrows: pl.DataFrame, words: str, left_out: int, least: float) -> Any:
