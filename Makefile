@@ -16,7 +16,7 @@ setup:  ## set up the environment in .venv (nothing happens when that is done)
 
 demo: setup  ## the main job on a small made-up Gojek: events in, ranked external resources out
 	$(BIN)/ecograph generate gojek -o $(OUT)/gojek --overwrite --seed 1
-	$(BIN)/ecograph rank $(OUT)/gojek/events.parquet --mapping $(OUT)/gojek/mapping.toml --conductor gojek --top 15 -o $(OUT)/demo --overwrite
+	$(BIN)/ecograph rank $(OUT)/gojek/events.parquet --mapping $(OUT)/gojek/mapping.toml --conductor gojek --top 15 --network -o $(OUT)/demo --overwrite
 
 test: lint unit  ## everything that must hold before a commit: lint, types, tests, doctests
 

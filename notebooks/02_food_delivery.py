@@ -107,7 +107,7 @@ Markdown(
 #
 # ## What it can't show
 #
-# - Whether a meal or a trip counts for more is a judgement. It moves drivers against restaurants, and no data settles it.
+# - Whether a meal or a trip counts for more is a judgement that no data settles. It moves drivers against restaurants.
 # - The file names no month and no year, and it states no licence; it is an exercise, perhaps not all of the platform.
 # - Nobody stands in for who closes. In a city with hundreds of drivers somebody would.
 # - Who supplies the restaurants isn't recorded. The notebook on the made-up platform shows what can hide there.

@@ -32,26 +32,28 @@ eco
 # ask for none. An alternative (`a | b`) is one need, shared between the two.
 
 # %%
-ledger = ecograph.reliance(eco, PACKAGE, top=TOP, intervals="none")
+LENSES = ("direct", "rooted", "reach", "captive")
+ledger = ecograph.reliance(eco, PACKAGE, lenses=LENSES, top=TOP, intervals="none")
 ledger.plot(width=style.DOUBLE)
 
 # %%
 rows = ledger.table
 declared = ecograph.reliance(eco, PACKAGE, by="direct", top=ledger.n_external, intervals="none").table
 direct = declared.filter(pl.col("direct") > 0).height
-chokepoints = rows.filter(pl.col("reach") >= 1 - 1e-9)["id"].to_list()
-second = rows.filter(~pl.col("id").is_in(chokepoints)).row(0, named=True)
+everywhere = rows.filter(pl.col("reach") >= 1 - 1e-9)["id"].to_list()
+second = rows.filter(~pl.col("id").is_in(everywhere)).row(0, named=True)
 named = rows.filter(rank=second["rank"])["id"].to_list()
 Markdown(
     f"{PACKAGE} declares {direct} needs and stands on {ledger.n_external} packages. Every chain of needs runs into "
-    f"**{', '.join(chokepoints)}**: reach 1. Next come {', '.join(named)}, with {second['reach']:.1%} each; "
+    f"**{', '.join(everywhere)}**: reach 1. Next come {', '.join(named)}, with {second['reach']:.1%} each; "
     f"{PACKAGE} declares {'none' if not second['direct'] else 'some'} of them."
 )
 
 # %% [markdown]
 # ## Who needs whom
 #
-# Chokepoints have a ring. The hollow node is all the other packages in between.
+# Chokepoints have a ring: without one, some other packages would be out of reach (`captive`). The hollow node is all
+# the other packages in between.
 
 # %%
 network.draw(ledger, eco, top=12, width=style.DOUBLE)
@@ -66,9 +68,12 @@ arrows = drawn.arrows.join(packages, left_on="provider", right_on="node").join(
 )
 back = arrows.select(label="label_needs", label_needs="label")
 mutual = arrows.join(back, on=["label", "label_needs"]).filter(pl.col("label") < pl.col("label_needs"))
+worst = rows.sort("captive", descending=True).row(0, named=True)
+rings = nodes.filter("chokepoint").height
 pairs = [f"{a} and {b}" for a, b in mutual.select("label", "label_needs").sort("label").rows()]
 Markdown(
-    f"{packages.height} packages are drawn, {others} others are one node. "
+    f"{packages.height} packages are drawn, {others} others are one node. {rings} are chokepoints; the largest, "
+    f"**{worst['id']}**, is the only way to {worst['captive']:.1%} of the other packages. "
     f"These need each other, so that neither works alone: {'; '.join(pairs) or 'none'}."
 )
 
@@ -82,8 +87,8 @@ agreement.draw(ledger, top=10, width=style.DOUBLE)
 tau = agreement.table(ledger).filter(lens="direct", other="reach")["tau_b"].item()
 hidden = rows.filter(direct=0).height
 Markdown(
-    f"Declared needs and reach agree by tau-b = {tau:.2f} over the {len(ledger)} shown: {hidden} of these {len(ledger)} "
-    f"aren't declared by {PACKAGE} at all."
+    f"Declared needs and reach agree by tau-b = {tau:.2f} over the {len(ledger)} shown; {hidden} of these aren't "
+    f"declared by {PACKAGE} at all."
 )
 
 # %% [markdown]

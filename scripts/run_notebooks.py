@@ -88,7 +88,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder for the executed notebooks")
     asked = parser.parse_args()
     paths = asked.notebooks or sorted((ROOT / "notebooks").glob("[0-9]*.py"))
-    return 0 if all([run(path, asked.keep) for path in paths]) else 1
+    went_well = [run(path, asked.keep) for path in paths]  # all of them, also after one that fails
+    return 0 if all(went_well) else 1
 
 
 if __name__ == "__main__":

@@ -186,8 +186,9 @@ def test_a_folder_holds_the_whole_set_and_its_hashes(run: Run, log: Path, tmp_pa
     assert code == 0, err
     assert f"Written to {out}." in said
     facts = read_output(out)
-    names = {"ledger.parquet", "ledger.csv", "ledger.tex", "ledger.svg", "ledger.png", "quarantine.csv", "mapping.toml"}
-    assert set(facts["files"]) == names
+    figures = {f"{name}.{kind}" for name in ("ledger", "agreement") for kind in ("svg", "pdf", "png")}
+    tables = {"ledger.parquet", "ledger.csv", "ledger.tex", "quarantine.csv", "mapping.toml"}
+    assert set(facts["files"]) == figures | tables
     assert facts["parameters"]["conductor"] == "app"
     assert facts["parameters"]["reliance"]["restart"] == 0.15
     assert facts["ingest"]["sources"][0]["sha256"]
@@ -198,6 +199,13 @@ def test_a_folder_holds_the_whole_set_and_its_hashes(run: Run, log: Path, tmp_pa
     assert pl.read_parquet(out / "ledger.parquet")["id"][0] == "s1"
     assert pl.read_csv(out / "quarantine.csv")["line"].to_list() == [7]
     assert Mapping.from_toml(out / "mapping.toml").columns == ("provider", "receiver", "amount")
+
+
+def test_the_network_is_drawn_when_asked_for(run: Run, log: Path, tmp_path: Path) -> None:
+    assert run("rank", log, "-c", "app", "-o", tmp_path / "out", "--network").code == 0
+    assert {"network.svg", "network.pdf", "network.png"} <= set(read_output(tmp_path / "out")["files"])
+    code, _, err = run("rank", log, "-c", "app", "--network")
+    assert (code, "--output" in err) == (2, True)
 
 
 def test_the_mapping_is_kept_as_it_was_written(run: Run, log: Path, tmp_path: Path) -> None:
@@ -480,7 +488,10 @@ print(sorted({"graph_tool", "matplotlib", "networkx", "cupy"} & set(sys.modules)
         return ran.stderr.splitlines()[-1]
 
     assert loaded("rank", log, "-c", "app") == "[]"
-    assert "matplotlib" in loaded("rank", log, "-c", "app", "-o", tmp_path / "out")
+    drawn = loaded("rank", log, "-c", "app", "-o", tmp_path / "out")
+    assert "matplotlib" in drawn
+    assert "graph_tool" not in drawn, "only --network draws with it"
+    assert "graph_tool" in loaded("rank", log, "-c", "app", "-o", tmp_path / "network", "--network")
 
 
 def test_the_command_line_itself_imports_nothing_heavy() -> None:

@@ -72,6 +72,9 @@ def rank(
     cluster: Cluster = None,
     memory_limit: MemoryLimit = None,
     output: Folder = None,
+    network: Annotated[
+        bool, typer.Option("--network", help="Also draw who provides what around the conductor; needs graph-tool.")
+    ] = False,
     overwrite: Overwrite = False,
     strict: Strict = False,
     json: Json = False,
@@ -81,13 +84,17 @@ def rank(
     """Rank the external resources that a conductor relies on."""
     from ecograph.cli.rank import Ask, rank, rank_into
 
+    if network and output is None:
+        raise typer.BadParameter("the figure goes into the folder that --output names.", param_hint="--network")
     asked = {
         "by": by, "lenses": "all" if lenses == "all" else names(lenses), "role": role, "layer": layer, "top": top,
         "normalise": normalise,
         "relation_weights": weights(relation_weight), "restart": restart, "leak": leak, "device": device,
         "intervals": intervals, "replicates": replicates, "drop": drop, "seed": seed,
     }  # fmt: skip
-    ask = Ask(events, conductor, mapping, participants, since, until, every, strict, memory_limit, asked, cluster)
+    ask = Ask(
+        events, conductor, mapping, participants, since, until, every, strict, memory_limit, asked, cluster, network
+    )
     if output is None:
         ledger, eco = rank(ask, progress=bars(quiet))
     else:

@@ -30,6 +30,7 @@ class Ask:
     memory_limit: int | None = None
     reliance: Mapping[str, Any] | None = None
     cluster: str | None = None
+    network: bool = False
 
 
 def rank(ask: Ask, *, quarantine: Path | None = None, progress: Progress = None) -> tuple[Ledger, Ecosystem]:
@@ -53,7 +54,7 @@ def rank(ask: Ask, *, quarantine: Path | None = None, progress: Progress = None)
 
 
 def rank_into(folder: str, ask: Ask, *, overwrite: bool, progress: Progress = None) -> tuple[Ledger, Ecosystem]:
-    """The same, and leave ledger, figure, quarantine, mapping and provenance in ``folder``: all of them or none."""
+    """The same, and leave ledger, figures, quarantine, mapping and provenance in ``folder``: all of them or none."""
     from ecograph.output import output_folder
     from ecograph.provenance import plain, record
 
@@ -67,11 +68,22 @@ def rank_into(folder: str, ask: Ask, *, overwrite: bool, progress: Progress = No
 
 
 def _write(place: Path, ledger: Ledger, eco: Ecosystem, ask: Ask) -> None:
-    from ecograph.figures.ledger import draw
-
     ledger.write_parquet(place / "ledger.parquet")
     ledger.write_csv(place / "ledger.csv")
     ledger.write_latex(place / "ledger.tex")
-    draw(ledger, place / "ledger")
+    _draw(place, ledger, eco, ask)
     said = eco.provenance["mapping"] if ask.mapping is None else ask.mapping.read_text(encoding="utf-8-sig")
     (place / "mapping.toml").write_text(said, encoding="utf-8")
+
+
+def _draw(place: Path, ledger: Ledger, eco: Ecosystem, ask: Ask) -> None:
+    from ecograph.figures import agreement
+    from ecograph.figures.ledger import draw
+
+    draw(ledger, place / "ledger")
+    if ledger.agreement is not None:
+        agreement.draw(ledger, place / "agreement", top=10)
+    if ask.network:
+        from ecograph.figures import network  # imports graph_tool.draw, which takes a second
+
+        network.draw(ledger, eco.window(ask.since, ask.until), place / "network")

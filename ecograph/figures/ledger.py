@@ -24,6 +24,11 @@ _AXIS = {
     "direct": "direct: share of the conductor's inputs",
     "rooted": "rooted: personalised PageRank from the conductor",
     "reach": "reach: share of inputs lost if it closes",
+    "brokerage": "brokerage: share of shortest chains that run through it",
+    "captive": "captive: share of participants reached through it alone",
+    "criticality": "criticality: loss of the conductor's output if it closes",
+    "criticality_up": "upstream criticality: loss of the conductor's sales if it closes",
+    "substitutability": "substitutability: share of its deliveries that others could make",
     "first_round": "first-round reach: share of inputs lost if it closes",
 }
 _NO_ROLE = "(no role)"

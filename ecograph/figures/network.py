@@ -124,10 +124,9 @@ def _draw_arrows(axes: Axes, nodes: pl.DataFrame, arrows: pl.DataFrame, at: NDAr
     from matplotlib.patches import FancyArrowPatch
 
     looks, dashes = marks(arrows["relation"].to_list()), _dashes(arrows)
-    bends = arrows.select(pl.int_range(pl.len()).over("provider", "receiver")).to_series()
+    bends = _bends(arrows, at)
     points = [np.empty((0, 2))]
-    for (i, j, relation, share), lane in sorted(zip(arrows.rows(), bends, strict=True), key=lambda each: -each[0][3]):
-        bend = _BEND * (1 + lane)
+    for (i, j, relation, share), bend in sorted(zip(arrows.rows(), bends, strict=True), key=lambda each: -each[0][3]):
         ends = [_SIZE[nodes["kind"][k]] + 0.8 for k in (i, j)]
         axes.add_patch(
             FancyArrowPatch(
@@ -146,11 +145,35 @@ def _draw_arrows(axes: Axes, nodes: pl.DataFrame, arrows: pl.DataFrame, at: NDAr
                 mutation_scale=1.0,
             )
         )
-        span = at[j] - at[i]
-        bow = (at[i] + at[j]) / 2 + bend * np.array([span[1], -span[0]])
-        t = np.linspace(0.05, 0.95, 24)[:, None]
-        points.append((1 - t) ** 2 * at[i] + 2 * t * (1 - t) * bow + t**2 * at[j])
+        points.append(_along(at[i], at[j], bend))
     return np.concatenate(points)
+
+
+def _along(start: NDArray[np.float64], end: NDArray[np.float64], bend: float) -> NDArray[np.float64]:
+    """Points along an arrow: Matplotlib's arc3, a parabola whose middle is off by half of ``bend`` times its length."""
+    span = end - start
+    bow = (start + end) / 2 + bend * np.array([span[1], -span[0]])
+    t = np.linspace(0.05, 0.95, 24)[:, None]
+    out: NDArray[np.float64] = (1 - t) ** 2 * start + 2 * t * (1 - t) * bow + t**2 * end
+    return out
+
+
+def _bends(arrows: pl.DataFrame, at: NDArray[np.float64]) -> list[float]:
+    """Each arrow's bend: the first that passes by the others' nodes; arrows of one pair bend apart."""
+    pairs = arrows.select("provider", "receiver").rows()
+    lanes = arrows.select(pl.int_range(pl.len()).over("provider", "receiver")).to_series()
+    known, out = set(pairs), []
+    for (i, j), lane in zip(pairs, lanes, strict=True):
+        bend = _BEND * (1 + lane)
+        ways = [bend, 1.8 * bend] if lane or (j, i) in known else [bend, -bend, 1.8 * bend, -1.8 * bend]
+        others = np.delete(at, [i, j], axis=0)
+
+        def hits(way: float, i: int = i, j: int = j, others: NDArray[np.float64] = others) -> int:
+            gaps = np.hypot(*(_along(at[i], at[j], way)[:, None] - others[None]).T)
+            return int((gaps.min(axis=1, initial=np.inf) < 1.3 * _SIZE["others"]).sum())
+
+        out.append(min(ways, key=hits))
+    return out
 
 
 def _dashes(arrows: pl.DataFrame) -> dict[str, Any]:
@@ -182,8 +205,6 @@ def _roles(nodes: pl.DataFrame) -> list[str]:
 def _draw_labels(
     axes: Axes, nodes: pl.DataFrame, at: NDArray[np.float64], lines: NDArray[np.float64], space: Box
 ) -> None:
-    from matplotlib.patheffects import withStroke
-
     texts = _texts(nodes)
     half = [_SIZE[kind] * (1.7 if choke else 1.0) for kind, choke in nodes.select("kind", "chokepoint").rows()]
     covered = [Box(x - h, y - h, x + h, y + h) for (x, y), h in zip(at, half, strict=True)]
@@ -194,8 +215,8 @@ def _draw_labels(
         cx, cy = (box.left + box.right) / 2, (box.bottom + box.top) / 2
         if far:
             axes.plot([x, min(max(x, box.left), box.right)], [y, cy], "-", color="0.5", lw=0.4, zorder=3)
-        halo = [withStroke(linewidth=1.8, foreground="white")]
-        axes.text(cx, cy, text, ha="center", va="center", fontsize=_TEXT, weight=weight, path_effects=halo, zorder=6)
+        behind = {"boxstyle": "square,pad=0.0", "fc": "white", "ec": "none", "alpha": 0.75}
+        axes.text(cx, cy, text, ha="center", va="center", fontsize=_TEXT, weight=weight, bbox=behind, zorder=6)
 
 
 def _legend(figure: Figure, nodes: pl.DataFrame, arrows: pl.DataFrame, words: str, left_out: int, least: float) -> Any:

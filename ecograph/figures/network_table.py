@@ -97,9 +97,9 @@ def _options(ledger: Ledger) -> dict[str, Any]:
 
 
 def _chokepoints(ledger: Ledger, shown: pl.DataFrame) -> tuple[list[bool], str]:
-    """Those who hold others captive where that is known, else those whom every chain needs in the end."""
+    """Those without whom others are out of the conductor's reach, where that is known, else those with reach 1."""
     if "captive" in shown.columns:
-        return (shown["captive"] > 0).to_list(), "chokepoint: others depend on it alone"
+        return (shown["captive"] > 0).to_list(), "chokepoint: the only way to some others"
     lens = next((name for name in ("first_round", "reach") if name in shown.columns), None)
     if lens is None:
         return [False] * shown.height, ""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
+import polars as pl
 import pytest
 
 import ecograph
 from ecograph.figures import ledger as figure
+from ecograph.figures.rank_panels import groups_of
 from ecograph.figures.style import marks
 
 AWKWARD = "cost $5^2$ <script>&\n\u202e店"
@@ -22,7 +26,7 @@ def made(provider: str = AWKWARD) -> ecograph.Ledger:
         "weight": [4.0, 1.0, 3.0, 2.0],
     }
     people = {"id": [provider, "driver", "merchant", "o"], "role": [None, "driver", "merchant", "platform"]}
-    return ecograph.reliance(ecograph.Ecosystem.from_ties(ties, people), "o")
+    return ecograph.reliance(ecograph.Ecosystem.from_ties(ties, people), "o", intervals="none")
 
 
 def sha(path: Path) -> str:
@@ -37,6 +41,41 @@ def test_table_is_the_ledger_s_own_numbers() -> None:
     assert table.filter(label="farm")["role"].item() == "(no role)"
 
 
+def with_intervals(ledger: ecograph.Ledger) -> ecograph.Ledger:
+    """The same, with intervals made up by hand; the last rank is open."""
+    n = len(ledger)
+    return replace(ledger, table=ledger.table.with_columns(
+        reach_low=pl.col("reach") * 0.9, reach_high=pl.col("reach") * 1.0,
+        rank_low=pl.Series([1, 1, *range(3, n + 1)]), rank_high=pl.Series([2, 2, *range(3, n), 900]),
+        p_top=pl.lit(1.0), tie_group=pl.Series(["a", "ab", *["b"] * (n - 2)])))  # fmt: skip
+
+
+def test_intervals_ranks_and_groups_are_the_ledger_s_own() -> None:
+    ledger = with_intervals(made("farm"))
+    table = figure.table(ledger)
+    assert table["low"].to_list() == ledger.table["reach_low"].to_list()
+    assert table["high"].to_list() == ledger.table["reach_high"].to_list()
+    assert table["rank_high"].to_list() == [2, 2, 900]
+    assert groups_of(table["tie_group"]) == {"a": [0, 1], "b": [1, 2]}
+    assert not {"low", "rank_low", "tie_group"} & set(figure.table(made("farm")).columns)
+
+
+@pytest.mark.parametrize(("width", "panels"), [(3.4, 2), (5.5, 3), (7.0, 3)])
+def test_intervals_have_panels_of_their_own(width: float, panels: int, tmp_path: Path) -> None:
+    ledger = with_intervals(made("farm"))
+    drawn = figure.draw(ledger, tmp_path / "figure", width=width)
+    assert len(drawn.axes) == panels
+    (whiskers,) = drawn.axes[0].collections
+    low, high = zip(*(np.asarray(path.vertices)[:, 0] for path in whiskers.get_paths()), strict=True)
+    assert low == pytest.approx(ledger.table["reach_low"].to_list())
+    assert high == pytest.approx(ledger.table["reach_high"].to_list())
+    dots = [line for line in drawn.axes[-1].lines if line.get_marker() == "o"]
+    assert [np.asarray(line.get_ydata()).tolist() for line in dots] == [[0, 1], [1, 2]]
+    labels = [tick.get_text() for tick in drawn.axes[0].get_yticklabels()]
+    assert ("3 (3\N{EN DASH}900)" in labels[-1]) == (width < 4.5), "a narrow figure tells rank intervals in numbers"
+    assert len(figure.draw(made("farm"), width=width).axes) == 1
+
+
 def test_direct_is_not_drawn_beside_itself() -> None:
     ledger = ecograph.reliance(
         ecograph.Ecosystem.from_ties({"provider": ["a"], "receiver": ["o"], "weight": [1.0]}), "o", by="direct"
@@ -47,9 +86,10 @@ def test_direct_is_not_drawn_beside_itself() -> None:
 def test_same_bytes_twice_and_no_date(tmp_path: Path) -> None:
     for name in ("one", "two"):
         figure.draw(made(), tmp_path / name)
-    assert sha(tmp_path / "one.svg") == sha(tmp_path / "two.svg")
-    assert sha(tmp_path / "one.png") == sha(tmp_path / "two.png")
+    for kind in ("svg", "pdf", "png"):
+        assert sha(tmp_path / f"one.{kind}") == sha(tmp_path / f"two.{kind}")
     assert "<dc:date>" not in (tmp_path / "one.svg").read_text()
+    assert b"CreationDate" not in (tmp_path / "one.pdf").read_bytes()
 
 
 def test_ids_stay_text_in_the_svg(tmp_path: Path) -> None:
