@@ -30,7 +30,7 @@ def kernels() -> Iterator[tuple[str, Any]]:
         module = importlib.import_module(f"ecograph.cpu.{path.stem}")
         for name, value in vars(module).items():
             if is_jitted(value) and value.py_func.__module__ == module.__name__:
-                yield f"{path.stem}.{name}", value
+                yield f"{path.stem}.{name}", value.compile_now()
 
 
 KERNELS = {} if numba.config.DISABLE_JIT else dict(kernels())

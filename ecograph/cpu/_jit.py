@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ def _choose_cache() -> Path | None:
 
 
 _CACHE = _choose_cache()
+_ONE_AT_A_TIME = threading.RLock()
 
 
 def cache_state() -> str:
@@ -66,13 +68,37 @@ def cache_state() -> str:
 
 
 def jit(result: Any, *arguments: Any, parallel: bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """Compile for ``result(*arguments)`` and nothing else; release the GIL; never reorder floating point."""
+    """Compile for ``result(*arguments)`` and nothing else; release the GIL; never reorder floating point.
+
+    That happens when the kernel is first called, or first called by another that is compiled: importing a module that
+    holds twenty kernels to use one compiles one.
+    """
 
     def decorate(function: Callable[..., Any]) -> Any:
         before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_CACHE or "")
         try:  # the folder is read once, while the decorator runs: other users of Numba keep theirs
-            return numba.njit(result(*arguments), cache=_CACHE is not None, nogil=True, parallel=parallel)(function)
+            kernel = numba.njit(cache=_CACHE is not None, nogil=True, parallel=parallel)(function)
         finally:
             numba.config.CACHE_DIR = before
+        if hasattr(kernel, "get_call_template"):  # not where Numba is switched off
+            _put_off(kernel, result(*arguments))
+        return kernel
 
     return decorate
+
+
+def _put_off(kernel: Any, signature: Any) -> None:
+    """Both ways into a dispatcher that has nothing compiled yet lead to its one signature."""
+    template = kernel.get_call_template
+
+    def compile_now() -> Any:
+        with _ONE_AT_A_TIME:
+            if not kernel.signatures:
+                kernel.compile(signature)
+                kernel.disable_compile()
+                del kernel._compile_for_args, kernel.get_call_template
+        return kernel
+
+    kernel.compile_now = compile_now
+    kernel._compile_for_args = lambda *_, **__: next(iter(compile_now().overloads.values())).entry_point
+    kernel.get_call_template = lambda *types: compile_now() and template(*types)
