@@ -78,8 +78,8 @@ def test_a_folder_holds_table_mapping_and_provenance(run: Run, log: Path, tmp_pa
         (["--close", "s1", "--share", "1.5"], 2, "share"),
         (["--close", ","], 2, "close"),
         ([], 2, "close"),
-        (["--close", "s1", "--substitution", "on"], 1, "substitution"),
-        (["--close", "s1", "--tol", "nan"], 1, "tol"),
+        (["--close", "s1", "--substitution", "on"], 2, "substitution"),
+        (["--close", "s1", "--tol", "nan"], 2, "tol"),
         (["--close", "s1", "--essential", "/nowhere.csv"], 3, "supplier,buyer,class"),
     ],
 )

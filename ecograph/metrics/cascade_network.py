@@ -75,7 +75,8 @@ def build(
     network = kernels.Network(found.ptr, provider, down, run, out_ptr, buyer, up, out, market, high, low)
     for array in network:
         array.setflags(write=False)
-    sells = Dependence(out_ptr, buyer, up, out, (demand > 0).astype(np.uint8), found.relations)
+    leaks = (demand > 0).astype(np.uint8)
+    sells = Dependence(out_ptr, buyer, up, out, leaks, found.relations, demand, 1.0, found.factor)
     classes = components(sells, np.arange(n))
     return Built(network, classes.closed[classes.component], sells, demand, found.relations)
 

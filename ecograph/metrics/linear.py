@@ -309,6 +309,9 @@ def _closures(operator: Dependence, share: F8Array, tol: float, progress: Progre
         np.append(operator.inflow, 1.0),
         np.append(operator.leaks, np.uint8(0)),
         operator.relations,
+        np.append(operator.cost, 0.0),
+        operator.keep,
+        operator.factor,
     )
     found = components(whole, np.array([n]))
     rows = np.flatnonzero(found.component[:n] >= 0)
