@@ -301,6 +301,7 @@ def test_blank_is_each_event_by_itself(cluster: Any) -> None:
     eco = Ecosystem.from_ties(_one(cluster))
     assert eco.ties.columns["cluster"].tolist() == [-1]
     assert eco.tie_table()["cluster"].to_list() == [None]
+    assert Ecosystem.from_networkx(eco.to_networkx()).tie_bytes() == eco.tie_bytes()  # no edge carries an attribute
 
 
 def test_parts_of_ties_without_clusters_are_refused() -> None:
