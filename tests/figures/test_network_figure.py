@@ -68,6 +68,14 @@ def test_those_in_between_are_one_node_a_role() -> None:
         ("m", "w", "flour"): 1.0, ("w", "shop", "food"): 7 / 8, ("shop", "o", "meal"): 4 / 6})  # fmt: skip
 
 
+def test_what_comes_after_the_conductor_is_not_in_between() -> None:
+    """The conductor's customer c feeds b, who provides to it in turn: no part of the way from a."""
+    ties = {"provider": ["a", "o", "c", "b", "e"], "receiver": ["o", "c", "b", "o", "b"], "weight": [5, 1, 1, 1, 1]}
+    eco = Ecosystem.from_ties(ties, {"id": ["a", "b", "c", "e"], "role": ["seller", "bank", "customer", "bank"]})
+    only = ecograph.reliance(eco, "o", role="seller", intervals="none")
+    assert network.table(only, eco).nodes["label"].to_list() == ["o", "a"]
+
+
 def test_relation_weights_are_those_of_the_ranking() -> None:
     found = network.table(ledger(relation_weights={"flour": 1, "food": 1, "meal": 1, "trip": 2}), world())
     assert named(found)["d", "o", "trip"] == pytest.approx(1 / 2)
@@ -171,6 +179,13 @@ def test_names_lie_on_nobody_and_on_the_page() -> None:
     assert all(one.overlap(other) == 0 for one, other in combinations(boxes, 2))
     assert all(box.overlap(node) == 0 for box in boxes for node in nodes)
     assert all(box.overlap(space) == pytest.approx(box.area()) for box in boxes)
+
+
+def test_a_name_at_the_edge_stays_on_the_page() -> None:
+    space = Box(0.0, 0.0, 200.0, 100.0)
+    corners = [Box(x - 6, y - 6, x + 6, y + 6) for x in (8.0, 192.0) for y in (8.0, 92.0)]
+    for box, _ in place(corners, [(60.0, 8.0)] * 4, np.empty((0, 2)), space):
+        assert box.overlap(space) == pytest.approx(box.area())
 
 
 def test_a_name_is_measured_as_it_is_written() -> None:
