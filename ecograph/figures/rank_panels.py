@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_groups", "draw_ranks", "groups_of"]
 
+_NAME = re.compile(r"[a-z]{2}\.|[a-z]")
+
 
 def groups_of(letters: pl.Series) -> dict[str, list[int]]:
     """Rows of each tie group, in order of first appearance; a row is in every group whose letter it has.
@@ -19,10 +22,12 @@ def groups_of(letters: pl.Series) -> dict[str, list[int]]:
     --------
     >>> groups_of(pl.Series(["a", "ab", "b", None]))
     {'a': [0, 1], 'b': [1, 2]}
+    >>> groups_of(pl.Series(["zaa.", "aa.ab."]))  # after z come names of two letters and a point
+    {'z': [0], 'aa.': [0, 1], 'ab.': [1]}
     """
     groups: dict[str, list[int]] = {}
     for row, text in enumerate(letters):
-        for letter in text or "":
+        for letter in _NAME.findall(text or ""):
             groups.setdefault(letter, []).append(row)
     return groups
 
