@@ -201,7 +201,9 @@ def told(value: Any) -> Any:
 
 def answers(metric: Callable[..., Any], eco: Ecosystem) -> Any:
     names = inspect.signature(metric).parameters
-    known = {"conductor": eco.ids[0], "closures": [eco.ids[0]]}
+    first, last = eco.ids[0], eco.ids[-1]
+    known = {"conductor": first, "conductors": [first], "closures": [first], "closure": first, "removed": [last]}
+    known |= {"eps": 0.3} if "delta" in names else {}
     known |= {"relation_weights": {r.name: 1.0 for r in eco.relations}}
     try:
         return told(metric(eco, **{name: value for name, value in known.items() if name in names}))

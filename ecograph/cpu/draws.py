@@ -32,6 +32,7 @@ F8Array: TypeAlias = NDArray[np.float64]
 
 ATTEMPTS = 64  # each fails with a chance below 0.26, so all of them with one below 1e-37
 FEW = 16  # events dropped one by one; more are first halved
+ALONE = 4_096  # rows that one thread draws sooner than another wakes up
 
 # Draws for different ends never share a counter: the stream is bits 16 to 23 of what is handed on as `step`.
 _GAMMA, _NORMAL, _CLUSTER, _DROP = (np.uint64(stream << 16) for stream in range(4))
@@ -173,7 +174,14 @@ def _binomial(n: int, p: float, seed: np.uint64, replicate: np.uint64, key: np.u
 
 def gamma_rows(shape: F8Array, seed: int, replicate: int, key: U8Array, out: F8Array) -> None:
     """out[r] = a gamma of ``shape[r]`` >= 1 and scale 1: mean and variance are the shape. 64 bits of key a row."""
-    _gamma_rows(shape, np.uint64(seed), np.uint64(replicate), key, out)
+    run = _some_gammas if out.size < ALONE else _gamma_rows
+    run(shape, np.uint64(seed), np.uint64(replicate), key, out)
+
+
+@jit(types.void, F8, u8, u8, U8, F8w)
+def _some_gammas(shape: F8Array, seed: np.uint64, replicate: np.uint64, key: U8Array, out: F8Array) -> None:
+    for r in range(out.size):
+        out[r] = _gamma(shape[r], seed, replicate, key[r], _GAMMA)
 
 
 @jit(types.void, F8, u8, u8, U8, F8w, parallel=True)
@@ -187,9 +195,9 @@ def exponential_rows(seed: int, replicate: int, key: U8Array, out: F8Array) -> N
     _exponential_rows(np.uint64(seed), np.uint64(replicate), key, out)
 
 
-@jit(types.void, u8, u8, U8, F8w, parallel=True)
+@jit(types.void, u8, u8, U8, F8w)
 def _exponential_rows(seed: np.uint64, replicate: np.uint64, key: U8Array, out: F8Array) -> None:
-    for r in prange(out.size):
+    for r in range(out.size):  # one a cluster: seldom enough for a second thread
         out[r] = _exponential(seed, replicate, key[r], _CLUSTER)
 
 
@@ -207,8 +215,22 @@ def _normal_rows(seed: np.uint64, replicate: np.uint64, key: U8Array, out: F8Arr
 def kept_rows(count: NDArray[np.int64], share: float, seed: int, replicate: int, key: U8Array) -> NDArray[np.int64]:
     """How many of ``count[r]`` events are left when each is dropped with chance ``share``."""
     out = np.empty(count.size, np.int64)
-    _kept_rows(count, share, np.uint64(seed), np.uint64(replicate), key, out)
+    run = _some_kept if out.size < ALONE else _kept_rows
+    run(count, share, np.uint64(seed), np.uint64(replicate), key, out)
     return out
+
+
+@jit(types.void, I8, f8, u8, u8, U8, I8w)
+def _some_kept(
+    count: NDArray[np.int64],
+    share: float,
+    seed: np.uint64,
+    replicate: np.uint64,
+    key: U8Array,
+    out: NDArray[np.int64],
+) -> None:
+    for r in range(out.size):
+        out[r] = count[r] - _binomial(count[r], share, seed, replicate, key[r])
 
 
 @jit(types.void, I8, f8, u8, u8, U8, I8w, parallel=True)
