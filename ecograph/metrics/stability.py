@@ -116,7 +116,8 @@ def cs_coefficient(
     """
     tried = _check(shares, replicates, level, correlation)
     options = {"role": role, "layer": layer, "relation_weights": relation_weights, "normalise": normalise}
-    asked: dict[str, Any] = {"lenses": [lens], "by": lens, "top": len(eco), "device": device, **options}
+    asked: dict[str, Any] = {"lenses": [lens], "by": lens, "top": len(eco), "device": device, "intervals": "none"}
+    asked |= options
     whole = reliance(eco, conductor, **asked)
     rows = eco.rows_of(whole.table["id"].to_list())
     original = _ranks(whole.table[whole.by].to_numpy(), whole.certificate.bound)
