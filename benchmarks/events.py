@@ -24,13 +24,16 @@ __all__ = ["CONDUCTOR", "FLOWS", "KINDS", "blocks", "participants", "write"]
 BLOCK = 1 << 19  # rows made, and written as one row group, at a time
 CONDUCTOR = "gojek"
 EVENTS_EACH = 10  # events for every participant
-KINDS = {"customer": 0.70, "driver": 0.20, "merchant": 0.08, "supplier": 0.02}  # shares of participants
-FLOWS = [  # provider, receiver, share of events; circles, so that chains of dependence have no end
+KINDS = {"customer": 0.70, "driver": 0.19, "merchant": 0.08, "supplier": 0.02, "importer": 0.01}  # of participants
+# Provider, receiver, share of events. Chains of dependence go in circles (customers work for suppliers), and end at
+# importers, of whose own inputs nothing is known: of a supplier's inputs five in eight come from there.
+FLOWS = [
     ("driver", "customer", 0.44),
     ("merchant", "customer", 0.26),
     ("supplier", "merchant", 0.10),
     ("supplier", "driver", 0.05),
-    ("customer", "supplier", 0.08),
+    ("customer", "supplier", 0.03),
+    ("importer", "supplier", 0.05),
     ("driver", CONDUCTOR, 0.04),
     ("merchant", CONDUCTOR, 0.03),
 ]
