@@ -17,12 +17,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from benchmarks.plan import CONDUCTOR
 from ecograph.atomic import atomic_path
 
 __all__ = ["CONDUCTOR", "FLOWS", "KINDS", "blocks", "participants", "write"]
 
 BLOCK = 1 << 19  # rows made, and written as one row group, at a time
-CONDUCTOR = "gojek"
 EVENTS_EACH = 10  # events for every participant
 KINDS = {"customer": 0.70, "driver": 0.19, "merchant": 0.08, "supplier": 0.02, "importer": 0.01}  # of participants
 # Provider, receiver, share of events. Chains of dependence go in circles (customers work for suppliers), and end at
@@ -57,7 +57,9 @@ def blocks(rows: int, seed: int = 1) -> Iterator[pl.DataFrame]:
 
 def _block(sizes: dict[str, int], first: int, n: int, rows: int, rng: np.random.Generator) -> pl.DataFrame:
     flow = rng.choice(len(FLOWS), n, p=[share for _, _, share in FLOWS])
-    ends = {side: _ids(np.array([f[k] for f in FLOWS])[flow], sizes, rng) for k, side in enumerate(("provider", "receiver"))}
+    ends = {
+        side: _ids(np.array([f[k] for f in FLOWS])[flow], sizes, rng) for k, side in enumerate(("provider", "receiver"))
+    }
     amount = np.round(np.exp(rng.normal(10.0, 0.8, n)), 2)
     second = START + (np.arange(first, first + n) * YEAR) // rows
     time = pl.Series("time", second * 1_000_000).cast(pl.Datetime("us"))

@@ -76,7 +76,9 @@ def _wait(process: subprocess.Popen[bytes], deadline: float) -> Any:
         time.sleep(0.002)
 
 
-def measure(contestants: Sequence[Contestant], runs: int, *, phase: str = "run", limit: float = 1800.0) -> list[dict[str, Any]]:
+def measure(
+    contestants: Sequence[Contestant], runs: int, *, phase: str = "run", limit: float = 1800.0
+) -> list[dict[str, Any]]:
     """A row for each contestant; all run once before any runs again. One that fails once is out, and its row says why.
 
     ``phase`` is what counts; "process" is the whole process, from start to end.

@@ -47,7 +47,9 @@ def by_enum(path: str) -> Fed:
     ids = pl.concat([log["provider"], log["receiver"]]).unique()
     kind = pl.Enum(ids)
     coded = log.with_columns(pl.col("provider", "receiver").cast(kind).to_physical())
-    return _fed(ids, coded.lazy().group_by("provider", "receiver").agg(pl.col("amount").sum()).collect(engine="streaming"))
+    return _fed(
+        ids, coded.lazy().group_by("provider", "receiver").agg(pl.col("amount").sum()).collect(engine="streaming")
+    )
 
 
 def by_join(path: str) -> Fed:

@@ -1,6 +1,6 @@
 """Rooted PageRank by each peer, on the ties of a log: receiver -> provider, restart at the conductor.
 
-    .venv-bench/bin/python -m benchmarks.peers.rooted scikit-network events.parquet gojek
+.venv-bench/bin/python -m benchmarks.peers.rooted scikit-network events.parquet gojek
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def by_rustworkx(fed: Fed, root: int) -> F8Array:
     graph = rustworkx.PyDiGraph()
     graph.add_nodes_from(range(len(fed.ids)))
     graph.add_edges_from(list(zip(fed.receiver.tolist(), fed.provider.tolist(), fed.weight.tolist(), strict=True)))
-    found = rustworkx.pagerank(graph, alpha=DAMPING, weight_fn=float, personalization={root: 1.0}, tol=1e-12, max_iter=200)
+    found = rustworkx.pagerank(
+        graph, alpha=DAMPING, weight_fn=float, personalization={root: 1.0}, tol=1e-12, max_iter=200
+    )
     return np.fromiter(found.values(), np.float64, len(found))
 
 
