@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 import pytest
 from numba.extending import is_jitted
+
+from ecograph.cpu._jit import F8, f8, jit
 
 CPU = Path(__file__).resolve().parents[1] / "ecograph" / "cpu"
 
