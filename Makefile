@@ -6,7 +6,7 @@ OUT ?= out
 export HYPOTHESIS_PROFILE ?= $(if $(CI),ci,dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit test-nojit notebooks lab pins coverage clean
+.PHONY: help setup demo test lint unit test-nojit notebooks lab pins coverage bench bench-quick clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,14 @@ pins:  ## write constraints/debianNN.txt anew with today's newest releases, for 
 
 coverage: setup  ## measure how often intervals contain the truth; writes docs/coverage.md (some 10 minutes)
 	NUMBA_NUM_THREADS=1 $(BIN)/python -m benchmarks.coverage
+
+bench: setup  ## measure speed and memory side by side with the peers; writes docs/performance.md (hours, 10 GB in out/bench)
+	@scripts/setup.sh bench
+	$(BIN)/python -m benchmarks --plan full $(BENCH)
+
+bench-quick: setup  ## the same on small sizes, under 3 minutes
+	@scripts/setup.sh bench
+	$(BIN)/python -m benchmarks --plan quick $(BENCH)
 
 clean:  ## remove what was made, except .venv
 	rm -rf $(OUT) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -2,6 +2,7 @@
 # Sets ecograph up in .venv, and does nothing when that is done. Every make target starts here.
 #
 #   scripts/setup.sh         set up
+#   scripts/setup.sh bench   set up .venv-bench, the packages that benchmarks compare with (make bench)
 #   scripts/setup.sh pins    write the constraints file of this machine's Python anew (make pins)
 #
 # Two ways, chosen by what is found or by ECOGRAPH_SETUP=conda|apt:
@@ -146,6 +147,22 @@ set_up() {
     say "done in $((SECONDS - started)) s; '$VENV/bin/ecograph doctor' tells what is there"
 }
 
+# --- peers of the benchmarks ---------------------------------------------------------------------------
+
+# What is pinned may have no wheel for this Python: each is tried by itself then, and the benchmarks do without it.
+set_up_bench() {
+    local venv=.venv-bench pins=constraints/bench.txt key
+    key=$(cat "$pins" <("$SYSTEM_PYTHON" -VV) | sha256sum | cut -d' ' -f1)
+    if grep -qs "$key" $venv/ecograph-bench; then return 0; fi
+    say "the peers of the benchmarks, in $venv"
+    "$SYSTEM_PYTHON" -m venv --clear $venv
+    install $venv --requirement "$pins" || grep -v '^#' "$pins" | while read -r name; do
+        install $venv --constraint "$pins" "$name" || say "goes without $name"
+    done
+    link_system_packages $venv
+    echo "$key" >$venv/ecograph-bench
+}
+
 # --- pins ----------------------------------------------------------------------------------------------
 
 write_pins() {
@@ -171,6 +188,7 @@ write_pins() {
 
 case "${1:-}" in
     "") set_up ;;
+    bench) set_up_bench ;;
     pins) write_pins ;;
-    *) fail "scripts/setup.sh knows no '$1'; it takes nothing, or 'pins'." ;;
+    *) fail "scripts/setup.sh knows no '$1'; it takes nothing, 'bench' or 'pins'." ;;
 esac

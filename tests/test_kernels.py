@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 import pytest
 from numba.extending import is_jitted
+
+from ecograph.cpu._jit import F8, f8, jit
 
 CPU = Path(__file__).resolve().parents[1] / "ecograph" / "cpu"
 
@@ -98,6 +101,19 @@ def test_arrays_that_are_only_read_are_declared_read_only(name: str) -> None:
         if isinstance(kind, numba.types.Array) and kind.mutable and parameter not in touched
     ]
     assert not too_free, f"ecograph.cpu.{name} only reads {too_free}; declare them without the trailing w"
+
+
+def test_arguments_of_the_first_call_are_checked_too() -> None:
+    @jit(f8, F8)
+    def total(x: Any) -> float:
+        sum_ = 0.0
+        for value in x:
+            sum_ += value
+        return sum_
+
+    with pytest.raises(TypeError):
+        total(np.arange(4))  # int64 read as float64 would give 3e-323
+    assert total(np.arange(4.0)) == 6.0
 
 
 def run(code: str, folder: Path, **environment: str) -> str:

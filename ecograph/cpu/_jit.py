@@ -100,5 +100,6 @@ def _put_off(kernel: Any, signature: Any) -> None:
         return kernel
 
     kernel.compile_now = compile_now
-    kernel._compile_for_args = lambda *_, **__: next(iter(compile_now().overloads.values())).entry_point
+    # Numba calls what this gives once more, so that the first arguments are checked like all later ones.
+    kernel._compile_for_args = lambda *_, **__: compile_now()
     kernel.get_call_template = lambda *types: compile_now() and template(*types)

@@ -3,7 +3,7 @@
 Every kernel works on rows in an order where most arrows lead to earlier rows, and on *lanes*: problems
 that share the rows and differ in where they start. Lanes lie in blocks, row-major: the values of row i
 in block b are ``d[b * n + i]``. One writer a block, rows in order within it: the same bits for any number
-of threads. A single block is worked on without waking other threads.
+of threads.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, i8, jit, prange
+from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, i8, jit
+from ecograph.cpu.threads import over_blocks
 
 __all__ = ["begin_lanes", "residual_lanes", "stretch_lanes", "sweep_lanes"]
 
@@ -32,10 +33,8 @@ def sweep_lanes(
     lane l, or -1. Only numbers that aren't negative are added and multiplied: no digits cancel. A block whose
     masses are all 0 is left alone.
     """
-    if mass.size == d.shape[1]:
-        _sweep_block(0, ptr, column, p, held, weight, d, h, mass)
-    else:
-        _sweep_blocks(ptr, column, p, held, weight, d, h, mass)
+    blocks, work = mass.size // d.shape[1], column.size * mass.size
+    over_blocks(_sweep_block, blocks, work, ptr, column, p, held, weight, d, h, mass)
 
 
 @jit(types.void, i8, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w)
@@ -71,14 +70,6 @@ def _sweep_block(
                     mass[top + k] += weight[i] * acc[k]
 
 
-@jit(types.void, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w, parallel=True)
-def _sweep_blocks(
-    ptr: I8Array, column: I4Array, p: F8Array, held: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
-) -> None:
-    for b in prange(mass.size // d.shape[1]):
-        _sweep_block(b, ptr, column, p, held, weight, d, h, mass)
-
-
 def begin_lanes(
     ptr: I8Array, column: I4Array, p: F8Array, start: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
 ) -> None:
@@ -86,10 +77,7 @@ def begin_lanes(
 
     Rows before the start come to know of it in the next sweep: what they pass on to the start mustn't be lost.
     """
-    if start.size == 1:
-        _begin_lane(0, ptr, column, p, start, weight, d, h, mass)
-    else:
-        _begin_lanes(ptr, column, p, start, weight, d, h, mass)
+    over_blocks(_begin_lane, start.size, column.size * start.size, ptr, column, p, start, weight, d, h, mass)
 
 
 @jit(types.void, i8, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w)
@@ -117,14 +105,6 @@ def _begin_lane(
     mass[lane] = total
 
 
-@jit(types.void, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w, parallel=True)
-def _begin_lanes(
-    ptr: I8Array, column: I4Array, p: F8Array, start: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
-) -> None:
-    for lane in prange(start.size):
-        _begin_lane(lane, ptr, column, p, start, weight, d, h, mass)
-
-
 def stretch_lanes(before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:
     """Take in one step the longest jump along the last change that provably stays below the answer.
 
@@ -132,10 +112,7 @@ def stretch_lanes(before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass
     exactly when t <= 1 / (1 - m), m = the smallest d / D over rows with D > 0 (Collatz's lower bound of the
     rate). From there one sweep gives h + (t - 1) d, with that residual as its change.
     """
-    if mass.size == d.shape[1]:
-        _stretch_block(0, before, weight, d, h, mass)
-    else:
-        _stretch_blocks(before, weight, d, h, mass)
+    over_blocks(_stretch_block, mass.size // d.shape[1], d.size, before, weight, d, h, mass)
 
 
 @jit(types.void, i8, F8_2, F8, F8w_2, F8w_2, F8w)
@@ -156,12 +133,6 @@ def _stretch_block(b: int, before: F8Array, weight: F8Array, d: F8Array, h: F8Ar
             mass[top + k] = left
 
 
-@jit(types.void, F8_2, F8, F8w_2, F8w_2, F8w, parallel=True)
-def _stretch_blocks(before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:
-    for b in prange(mass.size // d.shape[1]):
-        _stretch_block(b, before, weight, d, h, mass)
-
-
 def residual_lanes(
     ptr: I8Array, column: I4Array, p: F8Array, held: I4Array, source: I4Array, weight: F8Array, h: F8Array
 ) -> tuple[F8Array, F8Array]:
@@ -170,10 +141,8 @@ def residual_lanes(
     b is 1 in row ``source[l]`` of lane l (-1: nowhere). Computed afresh from h, rounding and all.
     """
     plus, minus = np.zeros(held.size), np.zeros(held.size)
-    if held.size <= h.shape[1]:
-        _residual_block(0, ptr, column, p, held, source, weight, h, plus, minus)
-    else:
-        _residual_blocks(ptr, column, p, held, source, weight, h, plus, minus)
+    blocks, work = -(-held.size // h.shape[1]), column.size * held.size
+    over_blocks(_residual_block, blocks, work, ptr, column, p, held, source, weight, h, plus, minus)
     return plus, minus
 
 
@@ -205,19 +174,3 @@ def _residual_block(
                     plus[lane] += weight[i] * rho
                 else:
                     minus[lane] -= weight[i] * rho
-
-
-@jit(types.void, I8, I4, F8, I4, I4, F8, F8_2, F8w, F8w, parallel=True)
-def _residual_blocks(
-    ptr: I8Array,
-    column: I4Array,
-    p: F8Array,
-    held: I4Array,
-    source: I4Array,
-    weight: F8Array,
-    h: F8Array,
-    plus: F8Array,
-    minus: F8Array,
-) -> None:
-    for b in prange((plus.size + h.shape[1] - 1) // h.shape[1]):
-        _residual_block(b, ptr, column, p, held, source, weight, h, plus, minus)

@@ -13,7 +13,8 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, I4w, f8, i8, jit, prange
+from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, I4w, f8, i8, jit
+from ecograph.cpu.threads import over_blocks
 
 __all__ = ["arrow_covariance", "cluster_sums"]
 
@@ -42,7 +43,8 @@ def arrow_covariance(
     """
     lanes = a.shape[1]
     parts = np.zeros((BLOCKS * lanes, lanes))
-    _arrow_covariance(ptr, provider, value, variance, rows, total, keep, node, a, b, parts)
+    work = int((ptr[rows + 1] - ptr[rows]).sum()) * lanes
+    over_blocks(_block, BLOCKS, work, ptr, provider, value, variance, rows, total, keep, node, a, b, parts)
     lower = np.zeros((lanes, lanes))
     for part in parts.reshape(BLOCKS, lanes, lanes):  # in index order
         lower += part
@@ -76,10 +78,9 @@ def _means(
     return count
 
 
-@jit(types.void, i8, i8, I8, I4, F8, F8, I4, F8, f8, I4, F8_2, F8_2, i8, F8w_2)
+@jit(types.void, i8, I8, I4, F8, F8, I4, F8, f8, I4, F8_2, F8_2, F8w_2)
 def _block(
-    begin: int,
-    end: int,
+    p: int,
     ptr: I8Array,
     provider: I4Array,
     value: F8Array,
@@ -90,10 +91,10 @@ def _block(
     node: I4Array,
     a: F8Array,
     b: F8Array,
-    first: int,
     parts: F8Array,
 ) -> None:
     lanes = a.shape[1]
+    first, begin, end = p * lanes, p * rows.size // BLOCKS, (p + 1) * rows.size // BLOCKS
     mean, g, live = np.empty(lanes), np.empty(lanes), np.empty(lanes, np.int32)
     for r in range(begin, end):
         j = rows[r]
@@ -108,25 +109,6 @@ def _block(
                     gv = g[q] * variance[e]
                     for s in range(q + 1):
                         parts[first + live[q], live[s]] += gv * g[s]
-
-
-@jit(types.void, I8, I4, F8, F8, I4, F8, f8, I4, F8_2, F8_2, F8w_2, parallel=True)
-def _arrow_covariance(
-    ptr: I8Array,
-    provider: I4Array,
-    value: F8Array,
-    variance: F8Array,
-    rows: I4Array,
-    total: F8Array,
-    keep: float,
-    node: I4Array,
-    a: F8Array,
-    b: F8Array,
-    parts: F8Array,
-) -> None:
-    for p in prange(BLOCKS):
-        begin, end = p * rows.size // BLOCKS, (p + 1) * rows.size // BLOCKS
-        _block(begin, end, ptr, provider, value, variance, rows, total, keep, node, a, b, p * a.shape[1], parts)
 
 
 def cluster_sums(

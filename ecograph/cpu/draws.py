@@ -24,6 +24,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from ecograph.cpu._jit import F8, I8, U8, F8w, I8w, f8, i8, jit, prange, u8
+from ecograph.cpu.threads import over_blocks
 
 __all__ = ["exponential_rows", "gamma_rows", "kept_rows", "log", "normal_rows", "philox"]
 
@@ -31,6 +32,7 @@ U8Array: TypeAlias = NDArray[np.uint64]
 F8Array: TypeAlias = NDArray[np.float64]
 
 ATTEMPTS = 64  # each fails with a chance below 0.26, so all of them with one below 1e-37
+_BLOCK = 1 << 14  # rows that a thread draws together
 FEW = 16  # events dropped one by one; more are first halved
 ALONE = 4_096  # rows that one thread draws sooner than another wakes up
 
@@ -203,12 +205,13 @@ def _exponential_rows(seed: np.uint64, replicate: np.uint64, key: U8Array, out: 
 
 def normal_rows(seed: int, replicate: int, key: U8Array, out: F8Array) -> None:
     """out[r] = a standard normal."""
-    _normal_rows(np.uint64(seed), np.uint64(replicate), key, out)
+    blocks, work = -(-out.size // _BLOCK), 64 * out.size
+    over_blocks(_normal_rows, blocks, work, np.uint64(seed), np.uint64(replicate), key, out)
 
 
-@jit(types.void, u8, u8, U8, F8w, parallel=True)
-def _normal_rows(seed: np.uint64, replicate: np.uint64, key: U8Array, out: F8Array) -> None:
-    for r in prange(out.size):
+@jit(types.void, i8, u8, u8, U8, F8w)
+def _normal_rows(b: int, seed: np.uint64, replicate: np.uint64, key: U8Array, out: F8Array) -> None:
+    for r in range(b * _BLOCK, min((b + 1) * _BLOCK, out.size)):
         out[r] = _normal(seed, replicate, key[r], _NORMAL)
 
 

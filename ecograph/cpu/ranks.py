@@ -8,7 +8,8 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, F8_2, F8w, F8w_2, I8w, f8, i8, jit, prange
+from ecograph.cpu._jit import F8, F8_2, F8w, F8w_2, I8w, f8, i8, jit
+from ecograph.cpu.threads import over_blocks
 
 __all__ = ["above_and_below", "covary", "factor", "largest_differences"]
 
@@ -50,13 +51,13 @@ def _factor(left: F8Array, covariance: F8Array, least: float, out: F8Array) -> i
 def covary(root: F8Array, normal: F8Array) -> F8Array:
     """Draws with the covariance root root': (draws, n) from (draws, rank) independent standard normal ones."""
     out = np.zeros((normal.shape[0], root.shape[0]))
-    _covary(root, normal, out)
+    over_blocks(_covary, -(-out.shape[0] // DRAWS), normal.size * root.shape[0], root, normal, out)
     return out
 
 
-@jit(types.void, F8_2, F8_2, F8w_2, parallel=True)
-def _covary(root: F8Array, normal: F8Array, out: F8Array) -> None:
-    for d in prange(out.shape[0]):
+@jit(types.void, i8, F8_2, F8_2, F8w_2)
+def _covary(b: int, root: F8Array, normal: F8Array, out: F8Array) -> None:
+    for d in range(b * DRAWS, min((b + 1) * DRAWS, out.shape[0])):
         for i in range(out.shape[1]):
             total = 0.0
             for q in range(root.shape[1]):
@@ -68,13 +69,15 @@ def largest_differences(deviation: F8Array, error: F8Array) -> F8Array:
     """For each draw the largest |d_k - d_l| / error[k, l] over all pairs whose error is above 0; 0 where none is."""
     out = np.zeros(deviation.shape[0])
     per_error = np.divide(1.0, error, out=np.zeros(error.shape), where=error > 0.0)
-    _largest_differences(np.ascontiguousarray(deviation.T), per_error, out)
+    blocks, work = -(-out.size // DRAWS), out.size * error.size // 2
+    over_blocks(_largest, blocks, work, np.ascontiguousarray(deviation.T), per_error, out)
     return out
 
 
-@jit(types.void, i8, i8, F8_2, F8_2, F8w)
-def _largest(begin: int, end: int, deviation: F8Array, per_error: F8Array, out: F8Array) -> None:
+@jit(types.void, i8, F8_2, F8_2, F8w)
+def _largest(b: int, deviation: F8Array, per_error: F8Array, out: F8Array) -> None:
     """Pair by pair over a block of draws: the inner loop takes several draws in one instruction."""
+    begin, end = b * DRAWS, min((b + 1) * DRAWS, out.size)
     for k in range(per_error.shape[0]):
         for m in range(k):
             scale = per_error[k, m]
@@ -82,12 +85,6 @@ def _largest(begin: int, end: int, deviation: F8Array, per_error: F8Array, out: 
                 for d in range(begin, end):
                     t = abs(deviation[k, d] - deviation[m, d]) * scale
                     out[d] = t if t > out[d] else out[d]
-
-
-@jit(types.void, F8_2, F8_2, F8w, parallel=True)
-def _largest_differences(deviation: F8Array, per_error: F8Array, out: F8Array) -> None:
-    for b in prange((out.size + DRAWS - 1) // DRAWS):
-        _largest(b * DRAWS, min((b + 1) * DRAWS, out.size), deviation, per_error, out)
 
 
 def above_and_below(low: F8Array, high: F8Array, error: F8Array, critical: float) -> tuple[I8Array, I8Array]:

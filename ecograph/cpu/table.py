@@ -72,7 +72,8 @@ def encode_rows(
                 end = starts[n] + b - a
                 if n == seen.size or 2 * n >= slots.size or end > heap.size:
                     return r
-                heap[starts[n] : end] = data[a:b]
+                for k in range(b - a):  # assigning a slice would compile Numba's code for unlike shapes: 5 s
+                    heap[starts[n] + k] = data[a + k]
                 starts[n + 1] = end
                 seen[n] = h
                 out[r] = n

@@ -1,0 +1,1 @@
+"""ecograph's own side of each benchmark, a process a run."""

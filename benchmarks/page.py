@@ -1,0 +1,95 @@
+"""docs/performance.md from benchmarks/results.json: every figure on the page is one of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.targets import TARGETS, verdict
+
+__all__ = ["page"]
+
+_FACTS = {
+    "ties": "{:,} ties", "arrows": "{:,} arrows", "residual": "residual {:.0e}", "arrows_a_second": "{:.3g} arrows/s",
+    "share_of_triad": "{:.0%} of triad", "bytes_a_second": "{:.3g} B/s", "sweeps": "{} rounds",
+}  # fmt: skip
+
+
+def page(results: dict[str, Any]) -> str:
+    """The whole page."""
+    lines = [
+        "# Performance",
+        "",
+        "Written by `make bench` (or `make bench-quick`) from `benchmarks/results.json`; not by hand.",
+        "Every run is a process of its own and rivals take turns. Times are medians, with least and most; *peak* is",
+        "the most memory of it. Peers are fed by the fastest exact coding that we found with public Polars calls.",
+        "Imports, compilation and a warm-up on little data are timed apart. A result that solves another equation",
+        "(residual above 1e-6), or ranks other participants, gets no time.",
+        "",
+        *_machine(results),
+        "",
+        "## What was to be reached",
+        "| figure | mark | reached | |",
+        "|---|---|---|---|",
+        *_targets(results["rows"]),
+        "",
+        *_cases(results),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _machine(results: dict[str, Any]) -> Iterator[str]:
+    machine = results["machine"]
+    yield f"- plan: **{results['plan']}**, begun {results['begun']}" + (
+        "" if results["plan"] == "full" else ": sizes are smaller than those of the marks, which then say little"
+    )
+    memory = machine["memory"] / 2**30
+    yield f"- machine: {machine['cpu']}, {machine['cores']} cores, {memory:.0f} GiB, {machine['system']}"
+    yield f"- other load on it when a benchmark began: at most {max(results['load'].values(), default=0):.1f} processes"
+    for where, versions in results["versions"].items():
+        yield f"- {where}: " + ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+
+
+def _targets(rows: list[dict[str, Any]]) -> Iterator[str]:
+    for target in TARGETS:
+        value, said = verdict(target, rows)
+        sign = ">=" if target.least else "<="
+        reached = "" if value is None else f"{value:.3g} {target.unit}"
+        yield f"| {target.figure} | {sign} {target.mark:g} {target.unit} | {reached} | {said} |"
+
+
+def _cases(results: dict[str, Any]) -> Iterator[str]:
+    for name, title in results["cases"].items():
+        found = [row for row in results["rows"] if row["module"] == name]
+        yield f"## {title}"
+        if not found:
+            yield from ("Not run.", "")
+            continue
+        yield "| what | size | who | time | CPU | peak | apart | |"
+        yield "|---|---|---|---|---|---|---|---|"
+        for row in found:
+            yield _row(row)
+        yield ""
+
+
+def _row(row: dict[str, Any]) -> str:
+    size = "" if row["size"] is None else f"{row['size']:,}"
+    begin = f"| {row['case']} | {size} | {row['who']} |"
+    if "failed" in row:
+        return f"{begin} | | | | {row['failed'][:160].replace('|', '/')} |"
+    apart = ", ".join(f"{name} {_seconds(found['median'])}" for name, found in row["apart"].items())
+    facts = ", ".join(
+        form.format(row["facts"][key]) for key, form in _FACTS.items() if row["facts"].get(key) is not None
+    )
+    cpu = _seconds(row["cpu"]["median"]) if row["cpu"]["median"] else ""
+    return f"{begin} {_spread(row['wall'])} | {cpu} | {row['peak']['median'] / 2**20:,.0f} MiB | {apart} | {facts} |"
+
+
+def _spread(found: dict[str, float]) -> str:
+    if found["runs"] == 1:
+        return f"{_seconds(found['median'])} (1 run)"
+    return f"{_seconds(found['median'])} ({_seconds(found['low'])} to {_seconds(found['high'])}, {found['runs']} runs)"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3g} s" if value >= 1 else f"{value * 1e3:.3g} ms"

@@ -1,0 +1,62 @@
+"""How large and how often: a full run, a quick one, or the smallest that a test can bear."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import OURS, PEERS, ROOT, Contestant
+
+__all__ = ["CONDUCTOR", "FULL", "QUICK", "TINY", "Plan", "log", "ours", "peer"]
+
+
+CONDUCTOR = "gojek"  # of every log
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes of every benchmark."""
+
+    name: str
+    runs: int
+    rows: int  # of the log that pipelines read
+    start_rows: int
+    scaling: Sequence[int]
+    graph: tuple[int, int]  # nodes and arrows of one PageRank step
+    triad: int  # entries of each array
+    bundled: Sequence[str]  # graph-tool's own graphs for betweenness
+    closures: int
+    interval_rows: int
+    peers: Sequence[str]
+    limit: float  # seconds a run may take
+    folder: Path
+
+
+_PEERS = ("scikit-network", "python-graphblas", "igraph", "graph-tool", "rustworkx", "networkx")
+FULL = Plan("full", 5, 10**7, 10**5, (10**6, 10**7, 10**8), (10**6, 10**7), 1 << 25, ("as-22july06", "email-Enron"),
+            10_000, 10**6, _PEERS, 900.0, Path("out/bench"))  # fmt: skip
+QUICK = Plan("quick", 3, 10**6, 10**5, (10**5, 10**6), (10**5, 10**6), 1 << 23, ("netscience", "power"), 1_000, 10**5,
+             _PEERS[:4], 60.0, Path("out/bench"))  # fmt: skip
+TINY = Plan("tiny", 1, 2_000, 2_000, (1_000, 2_000), (500, 4_000), 1 << 12, (), 50, 2_000, (), 300.0, Path("out/bench"))
+
+
+def log(plan: Plan, rows: int, ending: str = "parquet") -> str:
+    """The log of so many rows; written, in a process of its own, where it isn't there yet."""
+    path = plan.folder / f"events-{rows}.{ending}"
+    if not path.exists():
+        command = [OURS, "-m", "benchmarks.events", str(rows), str(path)]
+        subprocess.run(command, check=True, cwd=ROOT)
+    return str(path)
+
+
+def ours(module: str, *arguments: Any, who: str = "ecograph", **rest: Any) -> Contestant:
+    """A step of our own side."""
+    return Contestant(who, [OURS, "-m", f"benchmarks.ours.{module}", *map(str, arguments)], **rest)
+
+
+def peer(module: str, who: str, *arguments: Any, env: Mapping[str, str] | None = None) -> Contestant:
+    """A step of a peer."""
+    return Contestant(who, [PEERS, "-m", f"benchmarks.peers.{module}", who, *map(str, arguments)], env or {})

@@ -1,0 +1,38 @@
+"""Blocks of a serial kernel on several threads.
+
+A ``parallel=True`` kernel takes Numba a second to compile, which the first call of all pays. Kernels hold no GIL, so
+Python's own threads do as well where there are few and large blocks; each block writes what no other does.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import numba
+
+__all__ = ["over_blocks"]
+
+WORTH = 1 << 18  # multiplications: below, handing blocks to threads (some 0.1 ms) costs more than it saves
+
+
+def over_blocks(kernel: Any, blocks: int, work: int, *arguments: Any) -> None:
+    """``kernel(b, *arguments)`` for every block b; ``work`` is about how many multiplications that takes in all."""
+    threads = 1 if blocks == 1 or work < WORTH else min(blocks, numba.get_num_threads())
+    if threads == 1:
+        for b in range(blocks):
+            kernel(b, *arguments)
+        return
+    futures = [_pool(threads).submit(kernel, b, *arguments) for b in range(blocks)]
+    for future in futures:
+        future.result()
+
+
+@lru_cache(maxsize=4)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="ecograph")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has the pool but none of its threads
