@@ -55,7 +55,16 @@ def _sweep_block(
     for k in range(top, top + width):
         live = live or mass[k] > 0.0
         mass[k] = 0.0
-    if live:
+    if live and width == 1:  # no loop over lanes inside: half the time
+        for i in range(n):
+            total = 0.0
+            for e in range(ptr[i], ptr[i + 1]):
+                total += p[e] * d[first + column[e], 0]
+            if held[top] != i:
+                d[first + i, 0] = total
+                h[first + i, 0] += total
+                mass[top] += weight[i] * total
+    elif live:
         acc = np.empty(width)
         for i in range(n):
             acc[:] = 0.0
