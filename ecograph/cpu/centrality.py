@@ -83,10 +83,16 @@ def pagerank_step(
             change[b, k] = ended[b, k] = 0.0
         for j in range(b * BLOCK, min(n, (b + 1) * BLOCK)):
             acc[:] = 0.0
-            for e in range(ptr[j], ptr[j + 1]):
-                i, q = column[e], share[e]
-                for k in range(lanes):
-                    acc[k] += q * x[i, k]
+            if lanes == 1:  # no loop over lanes inside
+                total = 0.0
+                for e in range(ptr[j], ptr[j + 1]):
+                    total += share[e] * x[column[e], 0]
+                acc[0] = total
+            else:
+                for e in range(ptr[j], ptr[j + 1]):
+                    i, q = column[e], share[e]
+                    for k in range(lanes):
+                        acc[k] += q * x[i, k]
             for k in range(lanes):
                 value = alpha * (acc[k] + held[k] * dangle[j, k]) + (1.0 - alpha) * restart[j, k]
                 change[b, k] += abs(value - x[j, k])
