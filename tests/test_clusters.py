@@ -195,7 +195,8 @@ def told(value: Any) -> Any:
     if isinstance(value, pl.DataFrame):
         return value.to_dict(as_series=False)
     if hasattr(value, "__dataclass_fields__"):
-        return {name: told(getattr(value, name)) for name in value.__dataclass_fields__}
+        fields = [name for name in value.__dataclass_fields__ if name != "provenance"]  # it knows the time of day
+        return {name: told(getattr(value, name)) for name in fields}
     return value
 
 
