@@ -47,7 +47,7 @@ def pytest_report_header() -> list[str]:
     return [
         f"versions: {versions}",
         f"hypothesis profile: {PROFILE}; numba: {'off' if PLAIN else 'on'}; "
-        f"real data: {data if data.is_dir() else 'none'}",
+        f"real data: {data if data.is_dir() else 'none'}; CUDA kernels: on the host-shim, no GPU takes part",
     ]
 
 

@@ -26,6 +26,7 @@ SECTIONS = re.compile(r"^ *(\w[\w ]*)\n *-{3,}$", re.MULTILINE)
 # design.md: nothing below imports anything above it. Left: a part; right: what it must not import.
 LAYERS = {
     "cpu": ("errors", "schema", "mapping", "ingest", "ecosystem", "metrics", "ledger", "datasets", "figures", "cli"),
+    "gpu": ("errors", "schema", "mapping", "ingest", "ecosystem", "metrics", "ledger", "datasets", "figures", "cli"),
     "schema": ("ecosystem", "ingest", "metrics", "ledger", "datasets", "figures", "cli"),
     "ties": ("ecosystem", "ingest", "metrics", "ledger", "datasets", "figures", "cli"),
     "ingest": ("metrics", "ledger", "datasets", "figures", "cli"),

@@ -1,0 +1,104 @@
+"""The host-shim's side of Python: the few names of CuPy that ecograph/gpu uses, as strict as CuPy or stricter.
+
+It runs kernels on this machine and never passes for a GPU: the device is called host-shim. Memory comes filled with
+poison, an argument must have the type that the kernel declares (CuPy checks nothing), and launches, copies and reads
+that wait for the device are counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from tests.gpu.host_shim import Argument, HostModule, HostShimError, Schedule
+
+__all__ = ["HostCupy", "ndarray"]
+
+
+class ndarray:
+    """An array that only kernels and copies may touch."""
+
+    def __init__(self, host: Any, counts: Counter[str]) -> None:
+        self._host, self._counts = host, counts
+        self.shape, self.dtype, self.size, self.nbytes = host.shape, host.dtype, host.size, host.nbytes
+
+    def __array__(self, *_: Any, **__: Any) -> None:
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Use `.get()`.")
+
+    def get(self) -> Any:
+        """A copy on the host; waits for the device."""
+        self._counts["read"] += 1
+        return self._host.copy()
+
+
+class _Kernel:
+    def __init__(self, cupy: HostCupy, module: HostModule, name: str) -> None:
+        self._cupy, self._module, self._name = cupy, module, name
+        self._signature = module.signature(name)
+
+    def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
+        if len(args) != len(self._signature):
+            raise TypeError(f"{self._name} takes {len(self._signature)} arguments, {len(args)} are given")
+        if len(grid) != 1 or len(block) != 1 or not 0 < block[0] <= 1024 or grid[0] >= 2**31:
+            raise HostShimError(f"the host-shim can't launch {grid} blocks of {block}")
+        arguments = [self._argument(*pair) for pair in zip(args, self._signature, strict=True)]
+        threads = self._cupy.threads or block[0]
+        blocks = max(1, grid[0] * block[0] // threads)  # as in CuPy, 0 becomes 1
+        self._module.launch(self._name, blocks, threads, arguments, self._cupy.schedule)
+        self._cupy.counts["launch"] += 1
+        self._cupy.counts[self._name] += 1
+
+    def _argument(self, given: Any, code: str) -> Argument:
+        if isinstance(given, ndarray):
+            if code != f"P{given.dtype.kind}{given.dtype.itemsize}":
+                raise TypeError(f"{self._name} declares {code}, an array of {given.dtype} is given")
+            return Argument(given._host.ctypes.data.to_bytes(8, "little"), given.nbytes)
+        if isinstance(given, np.ndarray):
+            raise TypeError(f"{self._name} is given an array of NumPy")
+        value = np.asarray(given)  # as in CuPy, an int goes in as int64 and a float as float64
+        if code != f"{value.dtype.kind}{value.dtype.itemsize}":
+            raise TypeError(f"{self._name} declares {code}, {given!r} goes in as {value.dtype}")
+        return Argument(value.tobytes())
+
+
+class HostCupy(ModuleType):
+    """Stands where ``import cupy`` looks, for the time of a test."""
+
+    def __init__(self, schedule: Schedule, *, threads: int = 0, free: int = 1 << 30) -> None:
+        super().__init__("cupy")
+        self.__spec__ = ModuleSpec("cupy", None)
+        self.schedule, self.threads, self.counts = schedule, threads, Counter[str]()
+        properties = {"name": b"host-shim", "totalGlobalMem": free}
+        runtime = SimpleNamespace(memGetInfo=lambda: (free, free), getDeviceProperties=lambda _: properties)
+        self.cuda = SimpleNamespace(runtime=runtime)
+        self.int32, self.int64, self.uint64, self.float64 = np.int32, np.int64, np.uint64, np.float64
+
+    def RawModule(self, *, code: str, options: tuple[str, ...]) -> Any:
+        """Kernels of a .cu file, compiled by g++."""
+        if options != ("--std=c++17", "--fmad=false"):
+            raise HostShimError(f"the host-shim compiles as --std=c++17 --fmad=false would, not as {options}")
+        module = HostModule(code)
+        return SimpleNamespace(get_function=lambda name: _Kernel(self, module, name))
+
+    def get_default_memory_pool(self) -> Any:
+        """A pool that holds nothing back."""
+        return SimpleNamespace(free_bytes=lambda: 0)
+
+    def asarray(self, given: Any) -> ndarray:
+        """A copy on the device, C-contiguous."""
+        self.counts["copy"] += 1
+        return ndarray(np.array(given, order="C"), self.counts)
+
+    def empty(self, shape: Any, dtype: Any) -> ndarray:
+        """Memory that holds anything."""
+        host = np.empty(shape, dtype)
+        host.reshape(-1).view(np.uint8)[:] = 0xCB
+        return ndarray(host, self.counts)
+
+    def zeros(self, shape: Any, dtype: Any = np.float64) -> ndarray:
+        """Memory that holds zeros; CuPy launches a kernel of its own."""
+        return ndarray(np.zeros(shape, dtype), self.counts)

@@ -1,0 +1,235 @@
+"""Sums over chains by the CUDA kernels against the CPU's step, the CPU's sweeps and exact fractions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ecograph.cpu import centrality
+from ecograph.cpu import chains as cpu_chains
+from ecograph.gpu import chains as gpu
+from tests.gpu.host_cupy import HostCupy
+from tests.gpu.host_shim import Schedule
+
+U = 2.0**-53
+KEEP = 0.85
+
+
+class Graph:
+    """Rows of given lengths, columns at random; no column of G sums to more than KEEP."""
+
+    def __init__(self, sizes: Sequence[int], seed: int = 1) -> None:
+        random = np.random.default_rng(seed)
+        self.n = len(sizes)
+        self.ptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self.column = random.integers(0, max(1, self.n), self.ptr[-1]).astype(np.int32)
+        weight = random.random(self.ptr[-1]) + 0.01
+        self.value = KEEP * weight / np.bincount(self.column, weight, minlength=self.n)[self.column] * (1 - 2.0**-40)
+        self.longest = max(sizes, default=0)
+
+    def cpu_steps(self, start: Any, steps: int) -> tuple[Any, Any]:
+        """As many steps by the CPU's kernel of one step, x <- 1 (S x + 1 e) + 0: the same operations as e + S x."""
+        e = np.zeros((self.n, start.size))
+        for lane, row in enumerate(start):
+            if row >= 0:
+                e[row, lane] = 1.0
+        x, new = np.zeros_like(e), np.zeros_like(e)
+        blocks = -(-self.n // centrality.BLOCK)
+        change, ended = np.zeros((blocks, start.size)), np.zeros((blocks, start.size))
+        nothing, ones = np.zeros_like(e), np.ones(start.size)
+        for _ in range(steps):
+            centrality.pagerank_step(self.ptr, self.column, self.value, np.zeros(self.n, np.uint8), nothing, e, ones,
+                                     1.0, x, new, change, ended)  # fmt: skip
+            x, new = new, x
+        return x, change.sum(0)
+
+
+def on_shim(graph: Graph, start: Any, goal: float, most: int) -> tuple[Any, Any, int]:
+    return gpu.pull_lanes(gpu.to_device(graph.ptr, graph.column, graph.value), start, goal, most)
+
+
+def starts(graph: Graph, lanes: int) -> Any:
+    """Some lanes begin in the same row, the second nowhere."""
+    start = np.arange(lanes) * 7 % graph.n
+    start[1:2] = -1
+    return start.astype(np.int32)
+
+
+# Lengths at the edges of what a warp, a block and a piece take, and numbers of rows around those of a warp and a block.
+SHORT_ROWS = {
+    "single": [0],
+    "single with itself": [1],
+    "31": [k % 5 for k in range(31)],
+    "33": [k % 7 for k in range(33)],
+    "a block and one": [1, *[2] * 31, 63, 64],
+}
+LONG_ROWS = {
+    "middle": [1, 65, 0, 64, 66, 127, *[3] * 40],
+    "a hub": [gpu.PIECE + 1, *[1] * 65],
+    "edges": [63, 64, 65, gpu.PIECE - 1, gpu.PIECE, gpu.PIECE + 1, 2 * gpu.PIECE, 2 * gpu.PIECE + 1, 0, 5],
+}
+
+
+@pytest.mark.parametrize("name", SHORT_ROWS)
+def test_short_rows_equal_the_cpu_bit_for_bit(
+    name: str, schedule: Schedule, host_shim: Callable[..., HostCupy]
+) -> None:
+    host_shim(schedule)
+    graph = Graph(SHORT_ROWS[name])
+    start = starts(graph, 5)
+    x, change, steps = on_shim(graph, start, 0.0, 6)
+    expected, moved = graph.cpu_steps(start, steps)
+    np.testing.assert_array_equal(x, expected)
+    np.testing.assert_allclose(change, moved, rtol=2 * (graph.n + 1) * U, atol=0)
+
+
+@pytest.mark.parametrize("name", LONG_ROWS)
+def test_long_rows_equal_the_cpu_within_the_bound_of_sums(
+    name: str, schedule: Schedule, host_shim: Callable[..., HostCupy]
+) -> None:
+    """A row's sum has terms >= 0: in any order its relative error is below (length + 1) u a step, on each side."""
+    host_shim(schedule)
+    graph = Graph(LONG_ROWS[name])
+    start = starts(graph, 3)
+    x, _, steps = on_shim(graph, start, 0.0, 2)
+    expected, _ = graph.cpu_steps(start, steps)
+    np.testing.assert_allclose(x, expected, rtol=2 * steps * (graph.longest + 1) * U, atol=0)
+    same = np.diff(graph.ptr) <= gpu.SHORT
+    first, _, _ = on_shim(graph, start, 0.0, 1)
+    np.testing.assert_array_equal(first[same], graph.cpu_steps(start, 1)[0][same])
+
+
+def exact(graph: Graph, row: int, steps: int) -> list[Fraction]:
+    """Sum of G^t e over t < steps, without rounding."""
+    d = [Fraction(int(i == row)) for i in range(graph.n)]
+    total = list(d)
+    arrows = [(j, Fraction(value)) for j, value in zip(graph.column.tolist(), graph.value.tolist(), strict=True)]
+    rows = [arrows[begin:end] for begin, end in pairwise(graph.ptr.tolist())]
+    for _ in range(steps - 1):
+        d = [sum((value * d[j] for j, value in row), Fraction()) for row in rows]
+        total = [a + b for a, b in zip(total, d, strict=True)]
+    return total
+
+
+@pytest.mark.parametrize("sizes", [[0], [1], [2, 0, 1, 3], [70, 1, 2, 0, 5], [gpu.PIECE + 3, 1, 1]], ids=str)
+def test_sums_equal_exact_fractions(sizes: list[int], host_shim: Callable[..., HostCupy]) -> None:
+    host_shim()
+    graph = Graph(sizes)
+    start = np.array([0, len(sizes) - 1], np.int32)
+    x, _, steps = on_shim(graph, start, 0.0, 4)
+    for lane, row in enumerate(start):
+        expected = [float(value) for value in exact(graph, row, steps)]
+        np.testing.assert_allclose(x[:, lane], expected, rtol=(steps * (graph.longest + 2) + 1) * U, atol=0)
+
+
+def test_a_loop_gives_the_geometric_series(host_shim: Callable[..., HostCupy]) -> None:
+    host_shim()
+    rows = gpu.to_device(np.array([0, 1], np.int64), np.zeros(1, np.int32), np.array([0.5]))
+    x, change, steps = gpu.pull_lanes(rows, np.zeros(1, np.int32), 2.0**-20, 100)
+    assert steps == 24  # 1 + 1/2 + ...: the change at step t is 2^(1 - t), looked at every 8 steps
+    assert x[0, 0] == 2.0 - 2.0**-23
+    assert change[0] == 2.0**-23
+
+
+def test_the_change_bounds_the_residual_that_the_cpu_finds(host_shim: Callable[..., HostCupy]) -> None:
+    host_shim()
+    graph = Graph([k * k % 71 for k in range(50)])
+    start = starts(graph, 8)
+    x, change, _ = on_shim(graph, start, 1e-4, 500)
+    nowhere, ones = np.full(8, -1, np.int32), np.ones(graph.n)
+    over, under = cpu_chains.residual_lanes(graph.ptr, graph.column, graph.value, nowhere, start, ones, x)
+    slack = 4 * (graph.longest + 2) * U * x.sum(0)  # of rounding: from above, in one step here and one there
+    assert (change <= 1e-4).all()
+    assert (over + under <= KEEP * change + slack).all()
+    assert (over[start >= 0] > 0.0).all()
+
+
+def test_no_rows_and_no_lanes(host_shim: Callable[..., HostCupy]) -> None:
+    host_shim()
+    nothing = gpu.to_device(np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0))
+    x, change, steps = gpu.pull_lanes(nothing, np.full(2, -1, np.int32), 0.0, 100)
+    assert (x.shape, change.tolist(), steps) == ((0, 2), [0.0, 0.0], gpu.LOOK)
+    assert on_shim(Graph([1, 1]), np.zeros(0, np.int32), 0.0, 100)[0].shape == (2, 0)
+
+
+def test_more_than_32_lanes_are_taken_32_at_a_time(host_shim: Callable[..., HostCupy]) -> None:
+    cupy = host_shim()
+    graph = Graph([k % 4 for k in range(40)])
+    start = starts(graph, 65)
+    x, change, steps = on_shim(graph, start, 0.0, 3)
+    np.testing.assert_array_equal(x, graph.cpu_steps(start, 3)[0])
+    assert change.shape == (65,)
+    assert (cupy.counts["pull_lanes"], steps) == (9, 3)
+
+
+@pytest.mark.parametrize(("sizes", "each"), [([3] * 40, 1), ([gpu.PIECE + 1, *[1] * 9], 2)], ids=["short", "a hub"])
+def test_a_step_is_one_launch_and_a_look_one_read(
+    sizes: list[int], each: int, host_shim: Callable[..., HostCupy]
+) -> None:
+    cupy = host_shim()
+    rows = gpu.to_device(*vars_of(Graph(sizes)))
+    copied = cupy.counts["copy"]
+    _, _, steps = gpu.pull_lanes(rows, np.zeros(2, np.int32), 0.0, 20)
+    looks = 3  # after 8, 16 and the last
+    assert steps == 20
+    assert cupy.counts["launch"] == each * steps + looks
+    assert cupy.counts["read"] == looks + 1
+    assert cupy.counts["copy"] == copied + 1  # where lanes start: rows stay on the device
+
+
+def vars_of(graph: Graph) -> tuple[Any, Any, Any]:
+    return graph.ptr, graph.column, graph.value
+
+
+def test_every_arrow_and_every_row_is_one_tasks() -> None:
+    graph = Graph(LONG_ROWS["edges"] + SHORT_ROWS["33"])
+    made = gpu.plan(graph.ptr)
+    arrows = np.concatenate([np.arange(*span) for span in zip(made.begin, made.end, strict=True)])
+    assert sorted(arrows) == list(range(graph.column.size))
+    assert sorted([*made.target[made.target >= 0], *made.long]) == list(range(graph.n))
+    length = made.end - made.begin
+    assert (length <= gpu.PIECE).all()
+    assert (length[made.wide :] <= gpu.SHORT).all()
+    assert (length[made.bounds[-1] : made.wide] > gpu.SHORT).all()
+    for r, row in enumerate(made.long):
+        pieces = slice(made.bounds[r], made.bounds[r + 1])
+        assert made.target[pieces].tolist() == [-1 - p for p in range(made.bounds[r], made.bounds[r + 1])]
+        assert (made.begin[pieces][0], made.end[pieces][-1]) == (graph.ptr[row], graph.ptr[row + 1])
+
+
+def needed(graph: Graph) -> int:
+    return gpu.bytes_needed(gpu.plan(graph.ptr), graph.n, graph.column.size)
+
+
+def test_what_does_not_fit_is_refused_before_it_is_copied(host_shim: Callable[..., HostCupy]) -> None:
+    graph = Graph([3] * 40)
+    cupy = host_shim(free=needed(graph) - 1)
+    with pytest.raises(MemoryError, match="device memory are needed"):
+        gpu.to_device(*vars_of(graph))
+    assert cupy.counts["copy"] == 0
+
+
+@pytest.mark.parametrize("sizes", [[], [0], [1] * 33, LONG_ROWS["edges"]], ids=["none", "one", "33", "edges"])
+def test_memory_is_estimated_from_above(sizes: list[int], host_shim: Callable[..., HostCupy]) -> None:
+    cupy = host_shim()
+    sizes_made: list[int] = []
+
+    def counted(allocate: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
+            array = allocate(*given)
+            sizes_made.append(-(-array.nbytes // 512) * 512)  # as CuPy rounds
+            return array
+
+        return call
+
+    for name in ("asarray", "empty", "zeros"):
+        setattr(cupy, name, counted(getattr(cupy, name)))
+    graph = Graph(sizes)
+    on_shim(graph, np.full(32, -1, np.int32), 0.0, 1)
+    assert len(sizes_made) == 13
+    assert sum(sizes_made) <= needed(graph) <= sum(sizes_made) + 13 * 512
