@@ -70,7 +70,7 @@ def build(code: str) -> Path:
             _compile(runtime, made_from=header + runtime.read_text()),
             _compile(source, *WATCHED, made_from=header + unit),
         ]
-    library = parts[1].with_suffix(".so")
+    library = CACHE / f"{parts[0].stem}-{parts[1].stem}.so"
     if not library.exists():
         part = library.with_suffix(f".so{os.getpid()}")
         _run("g++", "-shared", *map(str, parts), "-o", str(part))  # not -fsanitize: shim.cpp is what is called

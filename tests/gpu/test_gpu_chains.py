@@ -96,9 +96,11 @@ def test_long_rows_equal_the_cpu_within_the_bound_of_sums(
     host_shim(schedule)
     graph = Graph(LONG_ROWS[name])
     start = starts(graph, 3)
-    x, _, steps = on_shim(graph, start, 0.0, 2)
-    expected, _ = graph.cpu_steps(start, steps)
+    x, change, steps = on_shim(graph, start, 0.0, 3)
+    expected, moved = graph.cpu_steps(start, steps)
     np.testing.assert_allclose(x, expected, rtol=2 * steps * (graph.longest + 1) * U, atol=0)
+    slack = 4 * steps * (graph.longest + 1) * U * expected.sum(0)  # a change is a difference of two values of x
+    assert (abs(change - moved) <= slack + 2 * graph.n * U * moved).all()
     same = np.diff(graph.ptr) <= gpu.SHORT
     first, _, _ = on_shim(graph, start, 0.0, 1)
     np.testing.assert_array_equal(first[same], graph.cpu_steps(start, 1)[0][same])

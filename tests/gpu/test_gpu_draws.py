@@ -24,7 +24,10 @@ def keys(n: int) -> Any:
 
 def shapes(n: int) -> Any:
     """From 1, which takes no loop, to a million; near 1 the loop turns points down most often."""
-    return np.resize([1.0, 1.0 + 2.0**-52, 1.5, 2.0, 7.25, 1e3, 1e6], n)
+    some = 1.0 + 10.0 ** np.random.default_rng(1).uniform(-3, 6, n)
+    some[: 2 * n // 3 : 3] = 1.0
+    some[1 : n // 2 : 5] = 1.0 + 2.0**-52
+    return some
 
 
 def on_both(rows: str, cupy: HostCupy, n: int, *first: Any) -> tuple[Any, Any]:

@@ -44,6 +44,13 @@ extern "C" __global__ void no_barrier_before_store(const double* x, double* out,
     __syncthreads();
     part[threadIdx.x] += part[63 - threadIdx.x];  // fault: race
 }
+extern "C" __global__ void store_after_loads(const double* x, double* out, long long n)
+{
+    __shared__ double part[1];
+    if (threadIdx.x == 0) part[0] = x[0];
+    __syncthreads();
+    const double there = part[0]; if (threadIdx.x == 63) part[0] = there + 1.0;  // fault: race
+}
 extern "C" __global__ void between_blocks(const double* x, double* out, long long n)
 {
     if (threadIdx.x == 0) out[0] += x[blockIdx.x];  // fault: race
@@ -102,7 +109,7 @@ def test_a_fault_is_noticed_in_its_line_under_every_order(name: str, fault: str,
 
 def test_each_kernel_but_one_has_a_fault() -> None:
     assert [fault for _, fault in PLANTED].count("") == 1
-    assert len(PLANTED) == 9
+    assert len(PLANTED) == 10
 
 
 def test_one_block_without_a_barrier_races_in_itself(launch: Callable[..., Any]) -> None:

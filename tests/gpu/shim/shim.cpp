@@ -155,10 +155,8 @@ static void start_block(unsigned number)
         f.line = 0;
         f.done = false;
     }
-    if (const size_t size = &__stop_shared_memory - &__start_shared_memory) {
-        memset(&__start_shared_memory, 0xCB, size);  // on the device it holds anything
-        ranges.back().words.assign(size / 4, Word());
-    }
+    if (const size_t size = &__stop_shared_memory - &__start_shared_memory)
+        ranges.back().words.assign(size / 4, Word());  // stored by nobody
 }
 
 // From barrier to barrier, all threads in some order; a barrier holds when all of the block are at the same one.
