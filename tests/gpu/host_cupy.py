@@ -75,7 +75,6 @@ class HostCupy(ModuleType):
         properties = {"name": b"host-shim", "totalGlobalMem": free}
         runtime = SimpleNamespace(memGetInfo=lambda: (free, free), getDeviceProperties=lambda _: properties)
         self.cuda = SimpleNamespace(runtime=runtime)
-        self.int32, self.int64, self.uint64, self.float64 = np.int32, np.int64, np.uint64, np.float64
 
     def RawModule(self, *, code: str, options: tuple[str, ...]) -> Any:
         """Kernels of a .cu file, compiled by g++."""
