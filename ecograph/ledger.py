@@ -95,14 +95,14 @@ class Ledger:
             "  ".join(getattr(cell, side)(width) for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
             for row in rows
         )
-        return "\n".join([self.title, *lines, *self._remarks()])
+        return "\n".join([self.title, *lines, *self.remarks()])
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(name)}</th>" for name in self._head())
         body = "".join(
             "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self._cells(limit=80)
         )
-        remarks = "".join(f"<li>{escape(remark, 600)}</li>" for remark in self._remarks())
+        remarks = "".join(f"<li>{escape(remark, 600)}</li>" for remark in self.remarks())
         return (
             f'<div class="ecograph"><strong>{escape(self.title, 200)}</strong><table><thead><tr>{head}</tr></thead>'
             f"<tbody>{body}</tbody></table><ul>{remarks}</ul></div>"
@@ -138,7 +138,8 @@ class Ledger:
             case _:
                 return f"{row[self.by + '_low']:.4g} to {row[self.by + '_high']:.4g}"
 
-    def _remarks(self) -> list[str]:
+    def remarks(self) -> list[str]:
+        """What one has to know about the table, a sentence each: notes, certificate, agreement of lenses."""
         out = [*self.notes, self.certificate.sentence]
         if self.agreement is not None:
             names = self.agreement["lens"].to_list()

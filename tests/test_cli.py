@@ -154,6 +154,8 @@ def test_options_reach_the_library(run: Run, tmp_path: Path) -> None:
                 "--replicates", 20, "--lenses", "reach,captive", "--drop", 0.2)  # fmt: skip
     parameters = json.loads(drawn.out)["provenance"]["parameters"]
     assert (parameters["intervals"], parameters["replicates"], parameters["drop"]) == ("bootstrap", 20, 0.2)
+    told = run("rank", path, "-m", mapping, "-c", "app", *weights).out.split()
+    assert {"ranks", "ties"} <= set(told)
     assert "ranks" not in run("rank", path, "-m", mapping, "-c", "app", *weights, "--intervals", "none").out.split()
     assert run("rank", path, "-m", mapping, "-c", "app", *weights, "--intervals", "sigma").code == 2
     assert run("rank", path, "-m", mapping, "-c", "app", *weights, "--role", "cook").code == 6

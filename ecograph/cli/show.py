@@ -55,31 +55,37 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: I
 def print_ledger(ledger: Ledger, report: IngestReport | None) -> None:
     """The ranking, what one has to know about it, and what became of the rows read."""
     print_lines(ledger.title)
-    heads = ["rank", "id", "role", "group", *ledger.lenses]
-    print_table(heads, [_row(row, ledger.lenses) for row in ledger.table.iter_rows(named=True)],
-                right=[0, *range(4, len(heads))])  # fmt: skip
-    for note in (*ledger.notes, ledger.certificate.sentence, *_agreement(ledger)):
-        print_lines(note)
+    ranks, ties = (["ranks"], ["ties"]) if ledger.has_intervals else ([], [])
+    limits = [f"95 % of {ledger.by}"] if f"{ledger.by}_low" in ledger.table.columns else []
+    heads = ["rank", *ranks, "id", "role", "group", *ledger.lenses, *limits, *ties]
+    left = ("id", "role", "group", "ties")
+    print_table(heads, [[_cell(name, row, ledger) for name in heads] for row in ledger.table.iter_rows(named=True)],
+                right=[at for at, name in enumerate(heads) if name not in left])  # fmt: skip
+    for remark in ledger.remarks():
+        print_lines(remark)
     if report is not None:
         print_lines(str(report))
 
 
-def _row(row: dict[str, Any], lenses: Sequence[str]) -> list[str]:
-    """Cells of one external resource; a rank that is shared ends in =."""
-    names = ["" if row[name] is None else printable(row[name], width=60) for name in ("id", "role", "group")]
-    return [f"{row['rank']}{'=' if row['tied_with'] else ''}", *names, *(_share(row[lens]) for lens in lenses)]
+def _cell(name: str, row: dict[str, Any], ledger: Ledger) -> str:
+    """One cell of an external resource; a rank that is shared ends in =."""
+    match name:
+        case "rank":
+            return f"{row['rank']}{'=' if row['tied_with'] else ''}"
+        case "ranks":
+            return f"{row['rank_low']}-{row['rank_high']}"
+        case "ties":
+            return str(row["tie_group"])
+        case "id" | "role" | "group":
+            return "" if row[name] is None else printable(row[name], width=60)
+        case _ if name in ledger.lenses:
+            return _share(row[name])
+        case _:
+            return f"{_share(row[ledger.by + '_low'])} to {_share(row[ledger.by + '_high'])}"
 
 
 def _share(value: float) -> str:
     return f"{value:.4f}" if value == 0 or value >= 1e-3 else f"{value:.2e}"
-
-
-def _agreement(ledger: Ledger) -> list[str]:
-    if ledger.agreement is None:
-        return []
-    names = ledger.agreement["lens"].to_list()
-    pairs = [f"{a}-{b} {ledger.agreement[b][i]:.3f}" for i, a in enumerate(names) for b in names[i + 1 :]]
-    return [f"Agreement of lenses (Kendall's tau-b over the {len(ledger):,} shown): {', '.join(pairs)}."]
 
 
 def print_losses(result: CascadeResult, conductor: str | None, report: IngestReport | None) -> None:
