@@ -103,9 +103,10 @@ def test_rank_prints_the_table_the_certificate_and_what_became_of_the_rows(run: 
     code, out, _ = run("rank", log, "--conductor", "app", "--top", 3)
     assert code == 0
     rows = [line.split() for line in out.splitlines()]
-    assert ["rank", "id", "role", "group", "direct", "rooted", "reach"] in rows
-    assert any(row[:2] == ["1", "s1"] for row in rows)
-    assert any(row[:2] == ["2", "w"] and row[-1] == "0.4000" for row in rows)
+    head = ["rank", "ranks", "id", "role", "group", "direct", "rooted", "reach", "95", "%", "of", "reach", "ties"]
+    assert head in rows
+    assert any(row[::2][:2] == ["1", "s1"] for row in rows)
+    assert any(row[::2][:2] == ["2", "w"] and row[5] == "0.4000" for row in rows)
     assert any(row[:1] == ["3="] for row in rows), "s2 and s3 are tied"
     assert "equal values are ordered by id" in out
     assert "5 rows = 5 good + 0 filtered + 0 set aside" in out
