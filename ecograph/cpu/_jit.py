@@ -92,7 +92,9 @@ def _put_off(kernel: Any, signature: Any) -> None:
     template = kernel.get_call_template
 
     def compile_now() -> Any:
-        with _ONE_AT_A_TIME:
+        from ecograph.output import uninterrupted
+
+        with _ONE_AT_A_TIME, uninterrupted():  # LLVM's callbacks swallow a Ctrl-C: it waits until the kernel is there
             if not kernel.signatures:
                 kernel.compile(signature)
                 kernel.disable_compile()
