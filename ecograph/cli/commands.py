@@ -93,8 +93,9 @@ def rank(
         "intervals": intervals, "replicates": replicates, "drop": drop, "seed": seed,
     }  # fmt: skip
     ask = Ask(
-        events, conductor, mapping, participants, since, until, every, strict, memory_limit, asked, cluster, network
-    )
+        events=events, mapping=mapping, participants=participants, since=since, until=until, every=every, strict=strict,
+        memory_limit=memory_limit, cluster=cluster, conductor=conductor, reliance=asked, network=network,
+    )  # fmt: skip
     if output is None:
         ledger, eco = rank(ask, progress=bars(quiet))
     else:
@@ -151,8 +152,11 @@ def loss(
         "substitution": substitution, "layer": layer, "normalise": normalise,
         "relation_weights": weights(relation_weight), "tol": tol, "device": device,
     }  # fmt: skip
-    ask = AskLoss(events, shocks(close, share), conductor, mapping, participants, essential, since, until, every,
-                  strict, memory_limit, asked)  # fmt: skip
+    ask = AskLoss(
+        events=events, mapping=mapping, participants=participants, since=since, until=until, every=every, strict=strict,
+        memory_limit=memory_limit, closures=shocks(close, share), conductor=conductor, essential=essential,
+        options=asked,
+    )  # fmt: skip
     if output is None:
         result, eco = loss(ask, progress=bars(quiet))
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ecograph.cli.options import names
+from ecograph.cli.source import Source
 
 if TYPE_CHECKING:
     from ecograph.ecosystem import Ecosystem
@@ -19,21 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["AskLoss", "classes", "loss", "loss_into", "shocks"]
 
 
-@dataclass(frozen=True)
-class AskLoss:
+@dataclass(frozen=True, kw_only=True)
+class AskLoss(Source):
     """What was asked for on the command line; ``options`` holds the arguments of ``cascade_loss``."""
 
-    events: Sequence[str]
     closures: Sequence[Mapping[str, float]]
     conductor: str | None = None
-    mapping: Path | None = None
-    participants: Path | None = None
     essential: Path | None = None
-    since: str | None = None
-    until: str | None = None
-    every: str | None = None
-    strict: bool = False
-    memory_limit: int | None = None
     options: Mapping[str, Any] | None = None
 
 
@@ -71,21 +64,10 @@ def classes(path: Path | None) -> dict[tuple[str, str], int] | None:
 
 def loss(ask: AskLoss, *, quarantine: Path | None = None, progress: Progress = None) -> tuple[CascadeResult, Ecosystem]:
     """Read the events, cut the window out, run the shocks."""
-    from ecograph.ingest import read_events
     from ecograph.metrics.cascade import cascade_loss
 
     essentiality = classes(ask.essential)
-    eco = read_events(
-        list(ask.events),
-        mapping=ask.mapping,
-        participants=ask.participants,
-        every=ask.every,
-        strict=ask.strict,
-        memory_limit=ask.memory_limit,
-        quarantine=quarantine,
-        progress=progress,
-    )
-    view = eco.window(ask.since, ask.until)
+    view, eco = ask.read(quarantine=quarantine, progress=progress)
     options = ask.options or {}
     return cascade_loss(view, ask.closures, ask.conductor, essentiality=essentiality, progress=progress, **options), eco
 
@@ -102,8 +84,7 @@ def loss_into(
         result, eco = loss(ask, quarantine=place / "quarantine.csv", progress=progress)
         result.table.write_parquet(place / "loss.parquet")
         result.table.write_csv(place / "loss.csv")
-        said = eco.provenance["mapping"] if ask.mapping is None else ask.mapping.read_text(encoding="utf-8-sig")
-        (place / "mapping.toml").write_text(said, encoding="utf-8")
+        ask.keep_mapping(eco, place / "mapping.toml")
         facts |= record(command="loss", **vars(ask))
         facts |= {"ingest": plain(eco.provenance["ingest"]), "loss": plain(result.facts())}
     return result, eco

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ecograph.cli.source import Source
 
 if TYPE_CHECKING:
     from ecograph.ecosystem import Ecosystem
@@ -15,41 +17,20 @@ if TYPE_CHECKING:
 __all__ = ["Ask", "rank", "rank_into"]
 
 
-@dataclass(frozen=True)
-class Ask:
+@dataclass(frozen=True, kw_only=True)
+class Ask(Source):
     """What was asked for on the command line; ``reliance`` holds the arguments of ``ecograph.reliance``."""
 
-    events: Sequence[str]
     conductor: str
-    mapping: Path | None = None
-    participants: Path | None = None
-    since: str | None = None
-    until: str | None = None
-    every: str | None = None
-    strict: bool = False
-    memory_limit: int | None = None
     reliance: Mapping[str, Any] | None = None
-    cluster: str | None = None
     network: bool = False
 
 
 def rank(ask: Ask, *, quarantine: Path | None = None, progress: Progress = None) -> tuple[Ledger, Ecosystem]:
     """Read the events, cut the window out, rank."""
-    from ecograph.ingest import read_events
     from ecograph.metrics.reliance import reliance
 
-    eco = read_events(
-        list(ask.events),
-        mapping=ask.mapping,
-        participants=ask.participants,
-        every=ask.every,
-        strict=ask.strict,
-        memory_limit=ask.memory_limit,
-        quarantine=quarantine,
-        progress=progress,
-        cluster=ask.cluster,
-    )
-    view = eco.window(ask.since, ask.until)
+    view, eco = ask.read(quarantine=quarantine, progress=progress)
     return reliance(view, ask.conductor, progress=progress, **(ask.reliance or {})), eco
 
 
@@ -72,8 +53,7 @@ def _write(place: Path, ledger: Ledger, eco: Ecosystem, ask: Ask) -> None:
     ledger.write_csv(place / "ledger.csv")
     ledger.write_latex(place / "ledger.tex")
     _draw(place, ledger, eco, ask)
-    said = eco.provenance["mapping"] if ask.mapping is None else ask.mapping.read_text(encoding="utf-8-sig")
-    (place / "mapping.toml").write_text(said, encoding="utf-8")
+    ask.keep_mapping(eco, place / "mapping.toml")
 
 
 def _draw(place: Path, ledger: Ledger, eco: Ecosystem, ask: Ask) -> None:
