@@ -28,6 +28,7 @@ class Certificate:
     solved: int  # candidates solved one by one
     bound: float  # no value shown is further below the true one
     unique: bool  # no other set of this size would do as well
+    proved: bool = True  # False: ``bound`` is where rounds stopped, and says nothing of what is left
 
     @property
     def sentence(self) -> str:
@@ -42,6 +43,8 @@ class Certificate:
                 f"(none more than {self.outside:.6g}); equal values are ordered by id"
             )
         solved = f"; {self.solved:,} candidates solved one by one" if self.solved else ""
+        if not self.proved:
+            return f"{what}; values are those at which a round changed no more than {self.bound:.1g}{solved}."
         return f"{what}; values are exact to {self.bound:.1g}{solved}."
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.ledger import Certificate
+from ecograph.metrics.criticality import TOL
 from ecograph.metrics.intervals import Asked, Sure, how_sure
 from ecograph.metrics.lenses import Lens
 from ecograph.metrics.question import Question, build_lenses, key
@@ -67,4 +68,8 @@ def _certify(by: str, shown: Shown, values: Bounds, rest: float, lens: Lens) -> 
     outside = max(shown.outside, rest)
     unique = shown.kth * (1 - ROUNDING) > outside * (1 + ROUNDING)
     bound = float((values.high - values.low).max()) + ROUNDING * float(values.high.max())
-    return Certificate(by, shown.kth, None if outside == -np.inf else outside, len(lens.lanes), bound, bool(unique))
+    rounds = by in ("criticality", "criticality_up")  # a cascade from one side: how far its limit is isn't known here
+    return Certificate(
+        by, shown.kth, None if outside == -np.inf else outside, len(lens.lanes), max(bound, TOL) if rounds else bound,
+        bool(unique), not rounds,
+    )  # fmt: skip

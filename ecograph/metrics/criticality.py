@@ -13,7 +13,9 @@ from ecograph.metrics.cascade_network import Essentiality, build
 from ecograph.metrics.cascade_run import Shocks, cascades, check_rule, rule_of
 from ecograph.progress import Progress
 
-__all__ = ["criticality_rows"]
+__all__ = ["TOL", "criticality_rows"]
+
+TOL = 1e-12  # largest change of a last round
 
 
 def criticality_rows(
@@ -27,7 +29,7 @@ def criticality_rows(
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
     leak: float = 0.0,
-    tol: float = 1e-12,
+    tol: float = TOL,
     progress: Progress = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """``down`` = 1 - hd_o and ``up`` = 1 - hu_o after closing each of ``rows`` alone; both in [0, 1].

@@ -14,7 +14,6 @@ from ecograph.metrics import brokerage, captive, kendall_tau_b, reliance, substi
 from ecograph.metrics.question import LENSES, build_lenses
 from tests.metrics.test_intervals import Ties, build, known_events, star
 
-HERE = LENSES
 # O-A O-B A-C B-C C-D C-E D-F E-F of vectors.md: O depends on A, ...
 SMALL = [(arrow[1], arrow[0], 4.0, "r") for arrow in ("OA", "OB", "AC", "BC", "CD", "CE", "DF", "EF")]
 
@@ -24,7 +23,7 @@ def small(**columns: dict[str, object]) -> Ecosystem:
 
 
 def test_the_small_graph_of_the_vectors_by_every_lens() -> None:
-    table = reliance(small(), "O", lenses=HERE, intervals="none").table
+    table = reliance(small(), "O", lenses=LENSES, intervals="none").table
     values = {row["id"]: row for row in table.iter_rows(named=True)}
     assert {k: round(v["brokerage"], 12) for k, v in values.items()} == {
         "A": 0.4, "B": 0.4, "C": 0.6, "D": 0.1, "E": 0.1, "F": 0.0}  # fmt: skip
@@ -35,7 +34,7 @@ def test_the_small_graph_of_the_vectors_by_every_lens() -> None:
 @pytest.mark.parametrize("by", ["brokerage", "captive"])
 def test_a_lens_of_hops_ranks_and_equals_its_function(by: str) -> None:
     eco = small()
-    table = reliance(eco, "O", lenses=HERE, by=by, intervals="none").table
+    table = reliance(eco, "O", lenses=LENSES, by=by, intervals="none").table
     alone = {"brokerage": brokerage, "captive": captive}[by](eco, "O")
     assert table[by].to_list() == [alone[eco.row_of(id)] for id in table["id"]]
     assert table["id"][0] == "C"
@@ -63,6 +62,10 @@ def test_criticality_ranks_and_knows_essential_inputs_and_stand_ins() -> None:
     options = {"lenses": ["criticality"], "by": "criticality", "intervals": "none"}
     table = reliance(eco, "o", essentiality=essential, **options).table  # type: ignore[arg-type]
     assert table.select("id", "criticality").rows() == [("mill", 1.0), ("oven1", 0.5), ("oven2", 0.4)]
+    certificate = reliance(eco, "o", essentiality=essential, **options).certificate  # type: ignore[arg-type]
+    assert not certificate.proved
+    assert "at which a round changed no more than 1e-12" in certificate.sentence
+    assert reliance(eco, "o", intervals="none").certificate.proved
     table = reliance(eco, "o", substitution="market", **options).table  # type: ignore[arg-type]
     assert dict(table.select("id", "criticality").iter_rows())["mill"] == pytest.approx(0.1)
     assert table["criticality"].max() == pytest.approx(0.5)  # nobody has what one oven of two lacks: s = 1 at first
@@ -178,4 +181,4 @@ def test_all_names_every_lens() -> None:
     with pytest.raises(EcographError, match="isn't a list of lenses"):
         reliance(small(), "O", lenses="every")
     table = reliance(small(), "O", lenses="all", replicates=20).table
-    assert np.isfinite(table.select(HERE).to_numpy()).all()
+    assert np.isfinite(table.select(LENSES).to_numpy()).all()
