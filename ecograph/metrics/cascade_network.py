@@ -19,7 +19,7 @@ from ecograph.metrics.components import components
 from ecograph.metrics.operator import Dependence, arrows
 from ecograph.suggest import offer
 
-__all__ = ["Built", "Essentiality", "build"]
+__all__ = ["Built", "Essentiality", "build", "group_codes", "text_column"]
 
 Essentiality = Mapping[tuple[str, str], int]
 LINEAR, ESSENTIAL = 1, 2
@@ -56,7 +56,7 @@ def build(
     """
     found = arrows(eco, layer=layer, relation_weights=relation_weights, normalise=normalise)
     n = len(eco)
-    groups = _codes(_column(eco, "group"))
+    groups = group_codes(text_column(eco, "group"))
     receiver = np.repeat(np.arange(n, dtype=np.int32), np.diff(found.ptr))
     kind = _kinds(eco, groups, found.provider, receiver, essentiality)
     run = np.where(kind == ESSENTIAL, groups[found.provider], -1).astype(np.int32)
@@ -70,7 +70,7 @@ def build(
     demand = _outside(eco, "external_demand", np.diff(out_ptr) > 0, normalise)
     out, up = share_rows(out_ptr, amount[rows], demand, 1.0)
     buyer = receiver[rows]
-    market = _codes(pl.select(pl.coalesce(_column(eco, "market"), _column(eco, "group"))).to_series())
+    market = group_codes(pl.select(pl.coalesce(text_column(eco, "market"), text_column(eco, "group"))).to_series())
     high, low = kernels.market_totals(out, market, int(market.max(initial=-1)) + 1)
     network = kernels.Network(found.ptr, provider, down, run, out_ptr, buyer, up, out, market, high, low)
     for array in network:
@@ -81,13 +81,14 @@ def build(
     return Built(network, classes.closed[classes.component], sells, demand, found.relations)
 
 
-def _column(eco: Ecosystem, name: str) -> pl.Series:
+def text_column(eco: Ecosystem, name: str) -> pl.Series:
+    """A column of the participants; null for all where there is none."""
     if name in eco.participants.columns:
         return eco.participants[name]
     return pl.Series(name, [None], dtype=pl.String).new_from_index(0, len(eco))
 
 
-def _codes(names: pl.Series) -> NDArray[np.int32]:
+def group_codes(names: pl.Series) -> NDArray[np.int32]:
     """A number for each name, and one of its own for each null."""
     levels = names.drop_nulls().unique().sort()
     codes = names.cast(pl.Enum(levels)).to_physical().cast(pl.Int32)
@@ -110,7 +111,7 @@ def _kinds(
         raise EcographError(
             f"essentiality of {wrong[0]} is {essentiality[wrong[0]]!r}.", hint="0 negligible, 1 linear, 2 essential"
         )
-    group = _column(eco, "group")
+    group = text_column(eco, "group")
     named = dict(zip(eco.ids.filter(group.is_null()), groups[group.is_null().to_numpy()].tolist(), strict=True))
     named |= dict(zip(group.drop_nulls(), groups[group.is_not_null().to_numpy()].tolist(), strict=True))
     if strange := [name for pair in essentiality for name in pair if name not in named]:

@@ -13,6 +13,7 @@ from ecograph.cpu.operator import share_rows
 from ecograph.cpu.substitutes import sum_of_others
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError, UnitError
+from ecograph.metrics.cascade_network import group_codes, text_column
 from ecograph.metrics.conductors import rows_of_many
 from ecograph.metrics.operator import Arrows, arrows
 
@@ -81,7 +82,8 @@ def substitutability_row(
 ) -> NDArray[np.float64]:
     """(n,): ``substitutability`` of the conductor in row ``o`` over the arrows of the view, made with ``normalise``."""
     capacity = _capacity(eco, normalise)
-    group, groups = _groups(eco)
+    group = group_codes(text_column(eco, "group"))
+    groups = int(group.max(initial=-1)) + 1
     ptr, rows = by_provider(arrows.provider, len(eco))
     out, _ = share_rows(ptr, arrows.amount[rows], np.zeros(len(eco)), 1.0)
     with np.errstate(over="ignore"):
@@ -112,15 +114,3 @@ def _capacity(eco: Ecosystem, normalise: str | None) -> NDArray[np.float64]:
             hint="use relation_weights= (capacity is then in the unit they lead to), or leave capacity out",
         )
     return np.ascontiguousarray(column.fill_null(float("nan")).to_numpy(), np.float64)
-
-
-def _groups(eco: Ecosystem) -> tuple[NDArray[np.int32], int]:
-    """A number for each group and one of its own for each null, and how many there are."""
-    n = len(eco)
-    if "group" not in eco.participants.columns:
-        return np.arange(n, dtype=np.int32), n
-    names = eco.participants["group"]
-    levels = names.drop_nulls().unique().sort()
-    codes = names.cast(pl.Enum(levels)).to_physical().cast(pl.Int32)
-    own = levels.len() + names.is_null().cast(pl.Int32).cum_sum() - 1
-    return np.ascontiguousarray(codes.fill_null(own).to_numpy(), np.int32), levels.len() + names.null_count()
