@@ -129,9 +129,8 @@ def cluster_sums(
 ) -> F8Array:
     """Sum over the ties of each cluster of g times ``amount``: (clusters, lanes).
 
-    Ties of receiver j are ``tie_ptr[j]`` to ``tie_ptr[j + 1]``; those of amount 0 don't count (a
-    refund's is negative). One thread: a cluster's
-    ties lie anywhere.
+    Ties of receiver j are ``tie_ptr[j]`` to ``tie_ptr[j + 1]``; those of amount 0 don't count (a refund's is negative).
+    One thread: a cluster's ties lie anywhere.
     """
     sums = np.zeros((clusters, a.shape[1]))
     _cluster_sums(ptr, provider, value, rows, total, keep, node, a, b, tie_ptr, tie_provider, amount, cluster, sums)

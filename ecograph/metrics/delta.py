@@ -16,7 +16,7 @@ from ecograph.cpu import covariance as kernels
 from ecograph.device import check_memory
 from ecograph.ecosystem import Ecosystem
 from ecograph.metrics import chains
-from ecograph.metrics.arrow_events import arrow_events
+from ecograph.metrics.arrow_events import ArrowEvents
 from ecograph.metrics.clusters import tie_parts
 from ecograph.metrics.components import Components
 from ecograph.metrics.lenses import Reach, Rooted
@@ -77,9 +77,9 @@ def _goal(value: F8Array) -> float:
     return float(np.clip(1e-4 * value.min(initial=1.0), 1e-13, 1e-6))
 
 
-def covariance(eco: Ecosystem, p: Dependence, g: Gradients) -> F8Array:
+def covariance(eco: Ecosystem, p: Dependence, events: ArrowEvents, g: Gradients) -> F8Array:
     """(lanes, lanes): how the lanes vary together when events are drawn anew, one by one or by cluster."""
-    total, events = p.inflow + p.cost, arrow_events(eco, p)
+    total = p.inflow + p.cost
     alone = kernels.arrow_covariance(
         p.ptr, p.provider, p.value, events.variance, g.rows, total, p.keep, g.node, g.a, g.b
     )

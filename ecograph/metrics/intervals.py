@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import ConvergenceError
 from ecograph.metrics import delta
-from ecograph.metrics.arrow_events import arrow_events
 from ecograph.metrics.lenses import Lens, Reach, Rooted
 from ecograph.metrics.question import Question, build_lenses, key
 from ecograph.metrics.rank_intervals import RankIntervals, Spread, from_covariance, from_replicates, rank_intervals
@@ -104,7 +103,7 @@ def _delta(ask: Question, name: str, lens: Lens, rows: NDArray[np.intp], theta: 
     else:
         assert isinstance(lens, Reach)
         g = delta.of_reach(lens, rows, theta, ask.progress)
-    return delta.covariance(ask.eco, ask.p, g)
+    return delta.covariance(ask.eco, ask.p, ask.events, g)
 
 
 def _replicates(
@@ -165,7 +164,7 @@ def wilson_interval(value: Bounds, error: F8Array) -> tuple[F8Array, F8Array]:
 
 def _thin(ask: Question, by: str, lens: Lens) -> float | None:
     """Share of the steps of chains that start at receivers with fewer than FEW events."""
-    few = arrow_events(ask.eco, ask.p).few(ask.p)
+    few = ask.events.few(ask.p)
     if by == "direct":
         return float(few[ask.o])
     if isinstance(lens, Rooted):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.ecosystem import Ecosystem
+from ecograph.metrics.arrow_events import ArrowEvents, arrow_events
 from ecograph.metrics.brokerage import brokerage_rows
 from ecograph.metrics.captive import captive_row
 from ecograph.metrics.cascade_network import Essentiality
@@ -58,6 +59,11 @@ class Question:
     def first_round(self) -> bool:
         """Is reach counted until a chain comes back to the conductor?"""
         return self.feedback is False or (self.closed and self.feedback is None)
+
+    @cached_property
+    def events(self) -> ArrowEvents:
+        """What is known of the events behind every arrow; the ties have to tell their number."""
+        return arrow_events(self.eco, self.p)
 
     @property
     def fixed(self) -> dict[str, float]:

@@ -27,15 +27,6 @@ class Spread:
     covariance: F8Array  # (n, n)
     deviation: F8Array  # (draws, n)
 
-    def take(self, rows: NDArray[np.intp]) -> Spread:
-        """The spread of some."""
-        return Spread(self.covariance[np.ix_(rows, rows)], np.ascontiguousarray(self.deviation[:, rows]))
-
-    @property
-    def error(self) -> F8Array:
-        """Standard errors."""
-        return np.array(np.sqrt(np.maximum(np.diag(self.covariance), 0.0)))
-
 
 @dataclass(frozen=True, eq=False)
 class RankIntervals:
@@ -87,7 +78,7 @@ def rank_intervals(value: Bounds, spread: Spread, k: int, n: int, *, level: floa
     low, high = value.low * (1 - ROUNDING), value.high * (1 + ROUNDING)
     above, below = kernels.above_and_below(low, high, error, critical)
     size = value.low.size
-    last = np.where(_open(value, low, high, error, critical) & (size < n), n, size - below)
+    last = np.where(_open(value.low, low, high, error, critical) & (size < n), n, size - below)
     group = _groups(value, low, high, error, critical)
     return RankIntervals(1 + above, last, _top(value, spread, k), group, critical)
 
@@ -100,9 +91,9 @@ def _pair_errors(value: Bounds, spread: Spread) -> F8Array:
     return np.where(error <= np.maximum(NEVER * scale, noise), 0.0, error)
 
 
-def _open(value: Bounds, low: F8Array, high: F8Array, error: F8Array, critical: float) -> NDArray[np.bool_]:
+def _open(value: F8Array, low: F8Array, high: F8Array, error: F8Array, critical: float) -> NDArray[np.bool_]:
     """Who isn't significantly above the weakest?"""
-    weakest = int(np.argmin(value.low))
+    weakest = int(np.argmin(value))
     return np.asarray(low - high[weakest] <= critical * error[:, weakest])
 
 
