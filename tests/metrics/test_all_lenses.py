@@ -12,6 +12,7 @@ from ecograph.ecosystem import Ecosystem
 from ecograph.errors import ConvergenceError, EcographError
 from ecograph.metrics import brokerage, captive, kendall_tau_b, reliance, substitutability
 from ecograph.metrics.question import LENSES, build_lenses
+from ecograph.metrics.rank_intervals import from_replicates
 from tests.metrics.test_intervals import Ties, build, known_events, star
 
 # O-A O-B A-C B-C C-D C-E D-F E-F of vectors.md: O depends on A, ...
@@ -113,6 +114,23 @@ def test_bootstrap_and_delta_agree_where_events_are_many() -> None:
         width = [(t[f"{lens}_high"] - t[f"{lens}_low"]).to_numpy() for t in (by_delta, by_bootstrap)]
         assert_allclose(width[1], width[0], rtol=0.15)
     assert by_delta.select("rank_low", "rank_high").rows() == by_bootstrap.select("rank_low", "rank_high").rows()
+
+
+def test_replicates_tell_what_cannot_be_told_apart() -> None:
+    """Six events against four are no difference, six hundred against two hundred are one."""
+    few, many = (
+        reliance(star(counts), "o", lenses=["reach"], intervals="bootstrap").table for counts in ([6, 4], [600, 200])
+    )
+    assert few.select("rank_low", "rank_high", "tie_group").rows() == [(1, 2, "a"), (1, 2, "a")]
+    assert 0.5 < few["p_top"].max() <= 1.0
+    assert many.select("rank_low", "rank_high", "tie_group").rows() == [(1, 1, "a"), (2, 2, "b")]
+
+
+def test_the_spread_of_replicates_is_their_sample_covariance() -> None:
+    values = np.random.default_rng(1).normal(size=(50, 4)) + [0.0, 5.0, -3.0, 1.0]
+    spread = from_replicates(values)
+    assert_allclose(spread.covariance, np.cov(values.T), rtol=1e-12, atol=1e-14)
+    assert_allclose(spread.deviation, values - values.mean(axis=0), rtol=0, atol=0)
 
 
 def test_bootstrap_and_delta_agree_on_circles_too() -> None:
