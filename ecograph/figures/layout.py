@@ -14,51 +14,37 @@ from numpy.typing import NDArray
 from ecograph.figures.labels import Box
 from ecograph.graphtool import import_graph_tool
 
-__all__ = ["fit", "radial", "seeded"]
+__all__ = ["fit", "radial"]
 
 _TURNS, _PUSHES = 48, 200
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[Any]:
-    """The module graph_tool, its generator and NumPy's seeded; afterwards both go on as if nothing had been drawn.
-
-    graph-tool draws from NumPy's global generator, too, even when it is first imported.
-    """
+def _numpy_generator_kept() -> Iterator[None]:
+    """NumPy's global generator goes on as if nothing had been drawn: graph-tool 2.45 draws as it's imported."""
     state = np.random.get_state()  # noqa: NPY002  # it is the global generator that has to be kept
     try:
-        gt = import_graph_tool()
-        before = getattr(gt, "_rng", None)
-        np.random.seed(seed)  # noqa: NPY002
-        gt.seed_rng(seed)
-        try:
-            yield gt
-        finally:
-            if before is not None:
-                gt._rng = before  # seed_rng made a new one and left the old where it was
-            else:  # pragma: no cover  # a graph-tool that keeps it elsewhere: fresh entropy, as at its import
-                gt.seed_rng(int(np.random.SeedSequence().generate_state(1)[0]))
+        yield
     finally:
         np.random.set_state(state)  # noqa: NPY002
 
 
-def radial(n: int, edges: Sequence[tuple[int, int]], weight: Sequence[float], seed: int = 0) -> NDArray[np.float64]:
-    """Places of n nodes around node 0, by ``graph_tool.draw.radial_tree_layout``.
+def radial(n: int, edges: Sequence[tuple[int, int]], weight: Sequence[float]) -> NDArray[np.float64]:
+    """Places of n nodes around node 0, by ``graph_tool.draw.radial_tree_layout``, which draws no random numbers.
 
     Parameters
     ----------
     n : nodes; each is linked to node 0 over some edges.
     edges : pairs of nodes, directions don't matter.
     weight : room each node needs on its ring, above 0.
-    seed : of both generators; the same seed gives the same places.
 
     Returns
     -------
     (n, 2) float64
         Node 0 at (0, 0), a node k steps from it at distance k.
     """
-    with seeded(seed) as gt:
-        draw = _import_draw()
+    with _numpy_generator_kept():
+        gt, draw = import_graph_tool(), _import_draw()
         graph = gt.Graph(directed=False)
         graph.add_vertex(n)
         graph.add_edge_list(np.array(edges, np.int64).reshape(-1, 2))

@@ -44,7 +44,6 @@ def draw(
     top: int = 12,
     least: float = 0.01,
     width: float = COLUMN_WIDTH,
-    seed: int = 0,
 ) -> Figure:
     """Draw the ego network of the Ledger's conductor; with ``stem``, also write ``stem``.svg, .pdf and .png.
 
@@ -61,7 +60,6 @@ def draw(
     least : arrows of a smaller share to others than the conductor aren't drawn, unless a node would be cut off;
         the legend counts them.
     width : inches.
-    seed : of the layout.
 
     Raises
     ------
@@ -70,7 +68,7 @@ def draw(
     """
     nodes, arrows, words = table(ledger, eco, top)
     drawn = _without_thin(arrows, nodes.height, least)
-    places = radial(nodes.height, drawn.select("provider", "receiver").rows(), [1.0] * nodes.height, seed)
+    places = radial(nodes.height, drawn.select("provider", "receiver").rows(), [1.0] * nodes.height)
     with page(width, 0.8 * width + 0.75) as figure:
         figure.set_layout_engine("none")
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
