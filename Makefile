@@ -2,11 +2,14 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 OUT ?= out
+# CUDA kernels are tested from the source tree, by a Python that needs NumPy, Numba, CuPy and pytest alone.
+GPU_PYTHON ?= .venv-gpu/bin/python
+GPU_TESTS := -c tests/gpu/pytest.ini tests/gpu
 # Under CI tests are derandomised, so that the same commit gives the same verdict.
 export HYPOTHESIS_PROFILE ?= $(if $(CI),ci,dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit test-nojit notebooks lab pins coverage bench bench-quick clean
+.PHONY: help setup demo test lint unit unit-gpu test-nojit notebooks lab pins coverage bench bench-quick clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,7 +21,7 @@ demo: setup  ## the main job on a small made-up Gojek: events in, ranked externa
 	$(BIN)/ecograph generate gojek -o $(OUT)/gojek --overwrite --seed 1
 	$(BIN)/ecograph rank $(OUT)/gojek/events.parquet --mapping $(OUT)/gojek/mapping.toml --conductor gojek --top 15 --network -o $(OUT)/demo --overwrite
 
-test: lint unit  ## everything that must hold before a commit: lint, types, tests, doctests
+test: lint unit unit-gpu  ## everything that must hold before a commit: lint, types, tests, doctests, CUDA kernels
 
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -27,6 +30,10 @@ lint: setup  ## ruff and mypy
 
 unit: setup  ## pytest; more options with PYTEST='-k ledger'
 	$(BIN)/pytest $(PYTEST)
+
+unit-gpu:  ## CUDA kernels without a GPU: compiled by NVRTC, run by the host-shim, in .venv-gpu, which has little else
+	@scripts/setup.sh gpu
+	$(GPU_PYTHON) -m pytest $(GPU_TESTS)
 
 test-nojit: setup  ## the tests with Numba switched off: kernels run as plain Python, so coverage sees into them
 	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=nojit $(BIN)/pytest $(PYTEST)
@@ -53,4 +60,4 @@ bench-quick: setup  ## the same on small sizes, under 3 minutes
 
 clean:  ## remove what was made, except .venv
 	rm -rf $(OUT) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

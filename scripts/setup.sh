@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh         set up
 #   scripts/setup.sh bench   set up .venv-bench, the packages that benchmarks compare with (make bench)
+#   scripts/setup.sh gpu     set up .venv-gpu, where CUDA kernels are compiled and tested without a GPU (make unit-gpu)
 #   scripts/setup.sh pins    write the constraints file of this machine's Python anew (make pins)
 #
 # Two ways, chosen by what is found or by ECOGRAPH_SETUP=conda|apt:
@@ -163,6 +164,24 @@ set_up_bench() {
     echo "$key" >$venv/ecograph-bench
 }
 
+# --- CUDA kernels without a GPU ------------------------------------------------------------------------
+
+# A bare venv: what make test-gpu needs on a machine with a GPU, and nothing else. CuPy 14 needs NumPy 2, which Debian
+# 12's graph-tool doesn't bear. The wheels are large: where they can't be had, the tests that need none still run.
+set_up_gpu() {
+    local venv=.venv-gpu pins=constraints/gpu.txt key
+    key=$(cat "$pins" <("$SYSTEM_PYTHON" -VV) | sha256sum | cut -d' ' -f1)
+    if grep -qs "$key" $venv/ecograph-gpu; then return 0; fi
+    say "CuPy, NVRTC and a bare Python, in $venv"
+    "$SYSTEM_PYTHON" -m venv --clear $venv
+    if install $venv --no-compile --requirement "$pins"; then
+        echo "$key" >$venv/ecograph-gpu
+    else
+        say "goes without CuPy and NVRTC: their wheels can't be had; no kernel is compiled for a device"
+        install $venv --constraint "$pins" numba pytest
+    fi
+}
+
 # --- pins ----------------------------------------------------------------------------------------------
 
 write_pins() {
@@ -189,6 +208,7 @@ write_pins() {
 case "${1:-}" in
     "") set_up ;;
     bench) set_up_bench ;;
+    gpu) set_up_gpu ;;
     pins) write_pins ;;
-    *) fail "scripts/setup.sh knows no '$1'; it takes nothing, 'bench' or 'pins'." ;;
+    *) fail "scripts/setup.sh knows no '$1'; it takes nothing, 'bench', 'gpu' or 'pins'." ;;
 esac
