@@ -56,7 +56,7 @@ class _Kernel:
         if isinstance(given, ndarray):
             if code != f"P{given.dtype.kind}{given.dtype.itemsize}":
                 raise TypeError(f"{self._name} declares {code}, an array of {given.dtype} is given")
-            return Argument(given._host.ctypes.data.to_bytes(8, "little"), given.nbytes)
+            return Argument(given._host.ctypes.data.to_bytes(8, "little"), given.nbytes, given.dtype.itemsize)
         if isinstance(given, np.ndarray):
             raise TypeError(f"{self._name} is given an array of NumPy")
         value = np.asarray(given)  # as in CuPy, an int goes in as int64 and a float as float64
@@ -68,10 +68,10 @@ class _Kernel:
 class HostCupy(ModuleType):
     """Stands where ``import cupy`` looks, for the time of a test."""
 
-    def __init__(self, schedule: Schedule, *, threads: int = 0, free: int = 1 << 30) -> None:
+    def __init__(self, schedule: Schedule, *, threads: int = 0, free: int = 1 << 30, sanitized: bool = False) -> None:
         super().__init__("cupy")
         self.__spec__ = ModuleSpec("cupy", None)
-        self.schedule, self.threads, self.counts = schedule, threads, Counter[str]()
+        self.schedule, self.threads, self.sanitized, self.counts = schedule, threads, sanitized, Counter[str]()
         properties = {"name": b"host-shim", "totalGlobalMem": free}
         runtime = SimpleNamespace(memGetInfo=lambda: (free, free), getDeviceProperties=lambda _: properties)
         self.cuda = SimpleNamespace(runtime=runtime)
@@ -80,7 +80,7 @@ class HostCupy(ModuleType):
         """Kernels of a .cu file, compiled by g++."""
         if options != ("--std=c++17", "--fmad=false"):
             raise HostShimError(f"the host-shim compiles as --std=c++17 --fmad=false would, not as {options}")
-        module = HostModule(code)
+        module = HostModule(code, sanitized=self.sanitized)
         return SimpleNamespace(get_function=lambda name: _Kernel(self, module, name))
 
     def get_default_memory_pool(self) -> Any:

@@ -1,4 +1,8 @@
-"""The host-shim: compiles a .cu file with g++ and runs its kernels on this machine, in race mode."""
+"""The host-shim: compiles a .cu file with g++ and runs its kernels on this machine.
+
+In race mode the host-shim looks at each load and store itself. In sanitized mode AddressSanitizer and UBSan of g++ do,
+which end the process where they find something: see sanitized.py.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ CACHE = Path(tempfile.gettempdir()) / f"ecograph-host-shim-{os.getuid()}"
 # Nothing fused, as --fmad=false says of CUDA.
 FLAGS = ("-std=c++20", "-O1", "-g", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Werror")
 WATCHED = ("-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0")
+SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(\w+\) )?(\w+)\(')
 
 
@@ -33,10 +38,11 @@ class Schedule(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """One argument of a kernel: its bytes, and for an array the number of bytes that it has."""
+    """One argument of a kernel: its bytes, and for an array how many bytes it and one item have."""
 
     value: bytes
     array: int | None = None
+    item: int = 0
 
 
 def _run(*command: str) -> str:
@@ -57,7 +63,7 @@ def _compile(source: Path, *flags: str, made_from: str) -> Path:
     return made
 
 
-def build(code: str) -> Path:
+def build(code: str, *, sanitized: bool = False) -> Path:
     """The shared library of a .cu file's kernels."""
     CACHE.mkdir(mode=0o700, exist_ok=True)
     header, runtime = (SHIM / "shim.h").read_text(), SHIM / "shim.cpp"
@@ -68,12 +74,13 @@ def build(code: str) -> Path:
         source.write_text(unit)
         parts = [
             _compile(runtime, made_from=header + runtime.read_text()),
-            _compile(source, *WATCHED, made_from=header + unit),
+            _compile(source, *(SANITIZED if sanitized else WATCHED), made_from=header + unit),
         ]
     library = CACHE / f"{parts[0].stem}-{parts[1].stem}.so"
     if not library.exists():
         part = library.with_suffix(f".so{os.getpid()}")
-        _run("g++", "-shared", *map(str, parts), "-o", str(part))  # not -fsanitize: shim.cpp is what is called
+        runtime_of = SANITIZED[:1] if sanitized else ()  # in race mode shim.cpp is what is called
+        _run("g++", "-shared", *runtime_of, *map(str, parts), "-o", str(part))
         part.replace(library)
     return library
 
@@ -81,8 +88,8 @@ def build(code: str) -> Path:
 class HostModule:
     """The kernels of one .cu file."""
 
-    def __init__(self, code: str) -> None:
-        self.path = build(code)
+    def __init__(self, code: str, *, sanitized: bool = False) -> None:
+        self.path = build(code, sanitized=sanitized)
         self.library = ctypes.CDLL(str(self.path))
         self.library.shim_signature.restype = ctypes.c_char_p
 
@@ -101,12 +108,12 @@ class HostModule:
             word
             for each in arguments
             if each.array is not None
-            for word in (int.from_bytes(each.value, "little"), each.array)
+            for word in (int.from_bytes(each.value, "little"), each.array, each.item)
         ]
         message = ctypes.create_string_buffer(1000)
         order = ("forward", "backward", "random").index(schedule.order)
         failed = self.library.shim_launch(
-            name.encode(), grid, block, given, (ctypes.c_uint64 * len(spans))(*spans), len(spans) // 2, order,
+            name.encode(), grid, block, given, (ctypes.c_uint64 * len(spans))(*spans), len(spans) // 3, order,
             schedule.seed, message, len(message),
         )  # fmt: skip
         if failed:
