@@ -9,7 +9,7 @@ GPU_TESTS := -c tests/gpu/pytest.ini tests/gpu
 export HYPOTHESIS_PROFILE ?= $(if $(CI),ci,dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit unit-gpu test-nojit notebooks lab pins coverage bench bench-quick clean
+.PHONY: help setup demo test lint unit unit-gpu test-gpu test-mutants bench-gpu test-nojit notebooks lab pins coverage bench bench-quick clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,18 @@ unit: setup  ## pytest; more options with PYTEST='-k ledger'
 unit-gpu:  ## CUDA kernels without a GPU: compiled by NVRTC, run by the host-shim, in .venv-gpu, which has little else
 	@scripts/setup.sh gpu
 	$(GPU_PYTHON) -m pytest $(GPU_TESTS)
+
+test-mutants:  ## plant faults in CUDA kernels and see which tests notice (some 5 minutes)
+	@scripts/setup.sh gpu
+	$(GPU_PYTHON) -m tests.gpu.mutants
+
+test-gpu: GPU_PYTHON = python3
+test-gpu:  ## the twins on the GPU of this machine, by a python3 that has NumPy, Numba, CuPy and pytest; no test is skipped
+	ECOGRAPH_REQUIRE_GPU=1 $(GPU_PYTHON) -m pytest $(GPU_TESTS)
+
+bench-gpu: GPU_PYTHON = python3
+bench-gpu:  ## the twins against the CPU on this machine's GPU, then their speed; a smaller one with BENCH=--small
+	$(GPU_PYTHON) -m tests.gpu.bench $(BENCH)
 
 test-nojit: setup  ## the tests with Numba switched off: kernels run as plain Python, so coverage sees into them
 	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=nojit $(BIN)/pytest $(PYTEST)

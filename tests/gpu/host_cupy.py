@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from importlib.machinery import ModuleSpec
+from time import perf_counter
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -31,7 +32,7 @@ class ndarray:
 
     def get(self) -> Any:
         """A copy on the host; waits for the device."""
-        self._counts["read"] += 1
+        self._counts.update(read=1, got=self.nbytes)
         return self._host.copy()
 
 
@@ -65,16 +66,44 @@ class _Kernel:
         return Argument(value.tobytes())
 
 
+class _Event:
+    """A moment on the device; what was launched before it is done, since launches here end before they return."""
+
+    def __init__(self) -> None:
+        self.at = float("nan")
+
+    def record(self) -> None:
+        self.at = perf_counter()
+
+    def synchronize(self) -> None:
+        pass
+
+
 class HostCupy(ModuleType):
-    """Stands where ``import cupy`` looks, for the time of a test."""
+    """Stands where ``import cupy`` looks, for the time of a test.
+
+    ``counts``: launches, in all and of each kernel; copies to the device and their bytes (``copied``); reads, each of
+    which waits for the device, and their bytes (``got``). A name that isn't here is an AttributeError.
+    """
 
     def __init__(self, schedule: Schedule, *, threads: int = 0, free: int = 1 << 30, sanitized: bool = False) -> None:
         super().__init__("cupy")
+        self.__version__ = "host-shim"
         self.__spec__ = ModuleSpec("cupy", None)
         self.schedule, self.threads, self.sanitized, self.counts = schedule, threads, sanitized, Counter[str]()
         properties = {"name": b"host-shim", "totalGlobalMem": free}
-        runtime = SimpleNamespace(memGetInfo=lambda: (free, free), getDeviceProperties=lambda _: properties)
-        self.cuda = SimpleNamespace(runtime=runtime)
+        runtime = SimpleNamespace(
+            memGetInfo=lambda: (free, free),
+            getDeviceProperties=lambda _: properties,
+            runtimeGetVersion=lambda: 0,
+            driverGetVersion=lambda: 0,
+        )
+        self.cuda = SimpleNamespace(
+            runtime=runtime, Event=_Event, get_elapsed_time=lambda begin, end: 1e3 * (end.at - begin.at)
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"the host-shim has no cupy.{name}; what ecograph/gpu uses has a line in host_cupy.py")
 
     def RawModule(self, *, code: str, options: tuple[str, ...]) -> Any:
         """Kernels of a .cu file, compiled by g++."""
@@ -89,8 +118,9 @@ class HostCupy(ModuleType):
 
     def asarray(self, given: Any) -> ndarray:
         """A copy on the device, C-contiguous."""
-        self.counts["copy"] += 1
-        return ndarray(np.array(given, order="C"), self.counts)
+        host = np.array(given, order="C")
+        self.counts.update(copy=1, copied=host.nbytes)
+        return ndarray(host, self.counts)
 
     def empty(self, shape: Any, dtype: Any) -> ndarray:
         """Memory that holds anything."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -10,46 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ecograph.cpu import centrality
 from ecograph.cpu import chains as cpu_chains
 from ecograph.gpu import chains as gpu
+from ecograph.gpu._module import module
+from tests.gpu.graphs import KEEP, CpuSteps, Graph
 from tests.gpu.host_cupy import HostCupy
 from tests.gpu.host_shim import Schedule
 
 U = 2.0**-53
-KEEP = 0.85
 
 
-class Graph:
-    """Rows of given lengths, columns at random; no column of G sums to more than KEEP."""
-
-    def __init__(self, sizes: Sequence[int], seed: int = 1) -> None:
-        random = np.random.default_rng(seed)
-        self.n = len(sizes)
-        self.ptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        self.column = random.integers(0, max(1, self.n), self.ptr[-1]).astype(np.int32)
-        weight = random.random(self.ptr[-1]) + 0.01
-        self.value = KEEP * weight / np.bincount(self.column, weight, minlength=self.n)[self.column] * (1 - 2.0**-40)
-        self.longest = max(sizes, default=0)
-
-    def cpu_steps(self, start: Any, steps: int) -> tuple[Any, Any]:
-        """As many steps by the CPU's kernel of one step, x <- 1 (S x + 1 e) + 0: the same operations as e + S x."""
-        e = np.zeros((self.n, start.size))
-        for lane, row in enumerate(start):
-            if row >= 0:
-                e[row, lane] = 1.0
-        x, new = np.zeros_like(e), np.zeros_like(e)
-        blocks = -(-self.n // centrality.BLOCK)
-        change, ended = np.zeros((blocks, start.size)), np.zeros((blocks, start.size))
-        nothing, ones = np.zeros_like(e), np.ones(start.size)
-        for _ in range(steps):
-            centrality.pagerank_step(self.ptr, self.column, self.value, np.zeros(self.n, np.uint8), nothing, e, ones,
-                                     1.0, x, new, change, ended)  # fmt: skip
-            x, new = new, x
-        return x, change.sum(0)
-
-
-def on_shim(graph: Graph, start: Any, goal: float, most: int) -> tuple[Any, Any, int]:
+def on_device(graph: Graph, start: Any, goal: float, most: int) -> tuple[Any, Any, int]:
     return gpu.pull_lanes(gpu.to_device(graph.ptr, graph.column, graph.value), start, goal, most)
 
 
@@ -76,34 +47,32 @@ LONG_ROWS = {
 
 
 @pytest.mark.parametrize("name", SHORT_ROWS)
-def test_short_rows_equal_the_cpu_bit_for_bit(
-    name: str, schedule: Schedule, host_shim: Callable[..., HostCupy]
-) -> None:
-    host_shim(schedule)
+def test_short_rows_equal_the_cpu_bit_for_bit(name: str, schedule: Schedule, twins_on: Callable[..., Any]) -> None:
+    twins_on(schedule)
     graph = Graph(SHORT_ROWS[name])
     start = starts(graph, 5)
-    x, change, steps = on_shim(graph, start, 0.0, 6)
-    expected, moved = graph.cpu_steps(start, steps)
+    x, change, steps = on_device(graph, start, 0.0, 6)
+    expected, moved = CpuSteps(graph, start).after(steps)
     np.testing.assert_array_equal(x, expected)
     np.testing.assert_allclose(change, moved, rtol=2 * (graph.n + 1) * U, atol=0)
 
 
 @pytest.mark.parametrize("name", LONG_ROWS)
 def test_long_rows_equal_the_cpu_within_the_bound_of_sums(
-    name: str, schedule: Schedule, host_shim: Callable[..., HostCupy]
+    name: str, schedule: Schedule, twins_on: Callable[..., Any]
 ) -> None:
     """A row's sum has terms >= 0: in any order its relative error is below (length + 1) u a step, on each side."""
-    host_shim(schedule)
+    twins_on(schedule)
     graph = Graph(LONG_ROWS[name])
     start = starts(graph, 3)
-    x, change, steps = on_shim(graph, start, 0.0, 3)
-    expected, moved = graph.cpu_steps(start, steps)
+    x, change, steps = on_device(graph, start, 0.0, 3)
+    expected, moved = CpuSteps(graph, start).after(steps)
     np.testing.assert_allclose(x, expected, rtol=2 * steps * (graph.longest + 1) * U, atol=0)
     slack = 4 * steps * (graph.longest + 1) * U * expected.sum(0)  # a change is a difference of two values of x
     assert (abs(change - moved) <= slack + 2 * graph.n * U * moved).all()
     same = np.diff(graph.ptr) <= gpu.SHORT
-    first, _, _ = on_shim(graph, start, 0.0, 1)
-    np.testing.assert_array_equal(first[same], graph.cpu_steps(start, 1)[0][same])
+    first, _, _ = on_device(graph, start, 0.0, 1)
+    np.testing.assert_array_equal(first[same], CpuSteps(graph, start).after(1)[0][same])
 
 
 def exact(graph: Graph, row: int, steps: int) -> list[Fraction]:
@@ -119,18 +88,18 @@ def exact(graph: Graph, row: int, steps: int) -> list[Fraction]:
 
 
 @pytest.mark.parametrize("sizes", [[0], [1], [2, 0, 1, 3], [70, 1, 2, 0, 5], [gpu.PIECE + 3, 1, 1]], ids=str)
-def test_sums_equal_exact_fractions(sizes: list[int], host_shim: Callable[..., HostCupy]) -> None:
-    host_shim()
+def test_sums_equal_exact_fractions(sizes: list[int], twins_on: Callable[..., Any]) -> None:
+    twins_on()
     graph = Graph(sizes)
     start = np.array([0, len(sizes) - 1], np.int32)
-    x, _, steps = on_shim(graph, start, 0.0, 4)
+    x, _, steps = on_device(graph, start, 0.0, 4)
     for lane, row in enumerate(start):
         expected = [float(value) for value in exact(graph, row, steps)]
         np.testing.assert_allclose(x[:, lane], expected, rtol=(steps * (graph.longest + 2) + 1) * U, atol=0)
 
 
-def test_a_loop_gives_the_geometric_series(host_shim: Callable[..., HostCupy]) -> None:
-    host_shim()
+def test_a_loop_gives_the_geometric_series(twins_on: Callable[..., Any]) -> None:
+    twins_on()
     rows = gpu.to_device(np.array([0, 1], np.int64), np.zeros(1, np.int32), np.array([0.5]))
     x, change, steps = gpu.pull_lanes(rows, np.zeros(1, np.int32), 2.0**-20, 100)
     assert steps == 24  # 1 + 1/2 + ...: the change at step t is 2^(1 - t), looked at every 8 steps
@@ -138,11 +107,11 @@ def test_a_loop_gives_the_geometric_series(host_shim: Callable[..., HostCupy]) -
     assert change[0] == 2.0**-23
 
 
-def test_the_change_bounds_the_residual_that_the_cpu_finds(host_shim: Callable[..., HostCupy]) -> None:
-    host_shim()
+def test_the_change_bounds_the_residual_that_the_cpu_finds(twins_on: Callable[..., Any]) -> None:
+    twins_on()
     graph = Graph([k * k % 71 for k in range(50)])
     start = starts(graph, 8)
-    x, change, _ = on_shim(graph, start, 1e-4, 500)
+    x, change, _ = on_device(graph, start, 1e-4, 500)
     nowhere, ones = np.full(8, -1, np.int32), np.ones(graph.n)
     over, under = cpu_chains.residual_lanes(graph.ptr, graph.column, graph.value, nowhere, start, ones, x)
     slack = 4 * (graph.longest + 2) * U * x.sum(0)  # of rounding: from above, in one step here and one there
@@ -151,20 +120,33 @@ def test_the_change_bounds_the_residual_that_the_cpu_finds(host_shim: Callable[.
     assert (over[start >= 0] > 0.0).all()
 
 
-def test_no_rows_and_no_lanes(host_shim: Callable[..., HostCupy]) -> None:
-    host_shim()
+def test_no_rows_and_no_lanes(twins_on: Callable[..., Any]) -> None:
+    twins_on()
     nothing = gpu.to_device(np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0))
     x, change, steps = gpu.pull_lanes(nothing, np.full(2, -1, np.int32), 0.0, 100)
     assert (x.shape, change.tolist(), steps) == ((0, 2), [0.0, 0.0], gpu.LOOK)
-    assert on_shim(Graph([1, 1]), np.zeros(0, np.int32), 0.0, 100)[0].shape == (2, 0)
+    assert on_device(Graph([1, 1]), np.zeros(0, np.int32), 0.0, 100)[0].shape == (2, 0)
+
+
+def test_a_block_with_no_long_row_stores_nothing(twins_on: Callable[..., Any]) -> None:
+    """CuPy makes one block of a grid of none; a kernel's own guard has to hold it."""
+    cupy = twins_on()
+    x, change, none = cupy.zeros((2, 32), np.float64), cupy.zeros(32, np.float64), cupy.zeros(0, np.int32)
+    module("chains").get_function("finish_rows")(
+        (0,), (gpu.LANES,),
+        (none, none, cupy.zeros(0, np.float64), np.int64(0), cupy.zeros(32, np.int32), x, x, change, np.int64(0),
+         np.int32(1)),
+    )  # fmt: skip
+    assert not x.get().any()
+    assert not change.get().any()
 
 
 def test_more_than_32_lanes_are_taken_32_at_a_time(host_shim: Callable[..., HostCupy]) -> None:
     cupy = host_shim()
     graph = Graph([k % 4 for k in range(40)])
     start = starts(graph, 65)
-    x, change, steps = on_shim(graph, start, 0.0, 3)
-    np.testing.assert_array_equal(x, graph.cpu_steps(start, 3)[0])
+    x, change, steps = on_device(graph, start, 0.0, 3)
+    np.testing.assert_array_equal(x, CpuSteps(graph, start).after(3)[0])
     assert change.shape == (65,)
     assert (cupy.counts["pull_lanes"], steps) == (9, 3)
 
@@ -232,6 +214,6 @@ def test_memory_is_estimated_from_above(sizes: list[int], host_shim: Callable[..
     for name in ("asarray", "empty", "zeros"):
         setattr(cupy, name, counted(getattr(cupy, name)))
     graph = Graph(sizes)
-    on_shim(graph, np.full(32, -1, np.int32), 0.0, 1)
+    on_device(graph, np.full(32, -1, np.int32), 0.0, 1)
     assert len(sizes_made) == 13
     assert sum(sizes_made) <= needed(graph) <= sum(sizes_made) + 13 * 512

@@ -30,7 +30,7 @@ def shapes(n: int) -> Any:
     return some
 
 
-def on_both(rows: str, cupy: HostCupy, n: int, *first: Any) -> tuple[Any, Any]:
+def on_both(rows: str, cupy: Any, n: int, *first: Any) -> tuple[Any, Any]:
     out = np.empty(n)
     getattr(cpu, rows)(*first, SEED, REPLICATE, keys(n), out)
     there = cupy.empty(n, np.float64)
@@ -40,14 +40,19 @@ def on_both(rows: str, cupy: HostCupy, n: int, *first: Any) -> tuple[Any, Any]:
 
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("rows", ["exponential_rows", "normal_rows", "gamma_rows"])
-def test_draws_equal_the_cpu_bit_for_bit(
-    rows: str, n: int, schedule: Schedule, host_shim: Callable[..., HostCupy]
-) -> None:
-    cupy = host_shim(schedule)
-    here, there = on_both(rows, cupy, n, *([shapes(n)] if rows == "gamma_rows" else []))
+def test_draws_equal_the_cpu_bit_for_bit(rows: str, n: int, schedule: Schedule, twins_on: Callable[..., Any]) -> None:
+    here, there = on_both(rows, twins_on(schedule), n, *([shapes(n)] if rows == "gamma_rows" else []))
     np.testing.assert_array_equal(here, there)
-    assert cupy.counts["launch"] == 1
-    assert cupy.counts["read"] == 1
+
+
+@pytest.mark.parametrize(("rows", "copies"), [("exponential_rows", 1), ("normal_rows", 1), ("gamma_rows", 2)])
+def test_a_draw_is_one_launch_and_copies_nothing_itself(
+    rows: str, copies: int, host_shim: Callable[..., HostCupy]
+) -> None:
+    cupy = host_shim()
+    on_both(rows, cupy, 300, *([shapes(300)] if rows == "gamma_rows" else []))
+    # on_both copies keys (and shapes) there and reads the result; the driver adds neither
+    assert cupy.counts == {"launch": 1, rows: 1, "copy": copies, "copied": 2400 * copies, "read": 1, "got": 2400}
 
 
 @pytest.mark.parametrize("threads", [32, 64, 1024])

@@ -69,7 +69,8 @@ def test_arguments_are_held_to_the_types_of_the_kernel(host_shim: Callable[..., 
     kernel = cupy.RawModule(code=FAULTS, options=_module.OPTIONS).get_function("right")
     x, c, n = cupy.zeros(64, np.float64), cupy.zeros(64, np.int32), np.int64(64)
     for wrong, said in [((x, x), "4 arguments"), ((x, x, c, np.int32(64)), "int32"), ((x, x, c, 64.0), "float64"),
-                        ((cupy.zeros(64, np.float32), x, c, n), "float32"), ((np.zeros(64), x, c, n), "NumPy")]:  # fmt: skip
+                        ((cupy.zeros(64, np.float32), x, c, n), "float32"),
+                        ((np.zeros(64), x, c, n), "NumPy")]:  # fmt: skip
         with pytest.raises(TypeError, match=said):
             kernel((1,), (64,), wrong)
     assert cupy.counts["launch"] == 0

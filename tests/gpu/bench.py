@@ -1,0 +1,242 @@
+"""Every twin against the CPU on a GPU, then its speed in the same run: ``make bench-gpu``.
+
+Speeds are arrows (or rows) a second, the share of the bandwidth that a kernel reaches which does nothing but copy, and
+how many times the CPU's kernel takes as long. What a twin must move, and so the share, is docs/gpu.md's count of bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ecograph.cpu import draws as cpu_draws
+from ecograph.gpu import chains, draws
+from ecograph.gpu._module import OPTIONS, THREADS, blocks
+from tests.gpu.device import described, lacking
+from tests.gpu.graphs import KEEP, CpuSteps, Graph
+
+__all__ = ["Case", "Sizes", "cases", "main", "report"]
+
+COPY = """
+extern "C" __global__ void copy(const double* x, double* y, long long n)
+{
+    const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = x[i];
+}
+"""
+SEED, REPLICATE, STEPS, U = 7, 1, 8, 2.0**-53
+
+
+class Sizes(NamedTuple):
+    """How much of everything."""
+
+    rows: int = 1_000_000
+    draws: int = 20_000_000
+    copied: int = 1 << 27  # float64: far more than a cache holds
+    repeats: int = 5
+
+
+SMALL = Sizes(rows=20_000, draws=1_000_000, copied=1 << 24, repeats=3)
+
+
+class Case(NamedTuple):
+    """One twin: a check that raises where it differs from the CPU, what to time, and what it does."""
+
+    name: str
+    unit: str
+    items: int
+    nbytes: int
+    check: Callable[[], None]
+    gpu: Callable[[], Any]
+    cpu: Callable[[], Any]
+
+
+def power_law(n: int, seed: int = 1) -> Graph:
+    """Rows of some 20 arrows, heavy-tailed, and one that a tenth of all others depend on."""
+    sizes = np.minimum(10 * (1.0 + np.random.default_rng(seed).pareto(2.0, n)), n).astype(np.int64)
+    sizes[0] = max(n // 10, 1)
+    return Graph(sizes.tolist())
+
+
+def step_bytes(rows: chains.Rows, arrows: int) -> int:
+    """What a step that isn't looked at moves, were no x in a cache: docs/gpu.md."""
+    pieces, line = int(rows.plan.bounds[-1]), 8 * chains.LANES
+    return arrows * (12 + line) + rows.plan.target.size * 20 + rows.n * line + pieces * line
+
+
+def chain_cases(sizes: Sizes) -> Iterator[Case]:
+    """One step of 32 lanes, and of one: the device carries 32 then as well, the CPU doesn't."""
+    import cupy
+
+    graph = power_law(sizes.rows)
+    rows = chains.to_device(graph.ptr, graph.column, graph.value)
+    x, other = (cupy.zeros((rows.n, chains.LANES), np.float64) for _ in range(2))
+    piece = cupy.empty((int(rows.plan.bounds[-1]) + 1) * chains.LANES, np.float64)
+    change = cupy.empty((rows.changes + 1) * chains.LANES, np.float64)
+    for lanes in (chains.LANES, 1):
+        start = (np.arange(lanes) * 7 % graph.n).astype(np.int32)
+        padded = cupy.asarray(np.concatenate([start, np.full(chains.LANES - lanes, -1)]).astype(np.int32))
+        steps = CpuSteps(graph, start)
+
+        def check(start: Any = start, steps: CpuSteps = steps) -> None:
+            there, _, made = chains.pull_lanes(rows, start, 0.0, STEPS)
+            np.testing.assert_allclose(there, steps.after(made)[0], rtol=2 * made * (graph.longest + 1) * U, atol=0)
+
+        def gpu(padded: Any = padded) -> None:
+            chains._step(rows, padded, x, other, piece, change, False)
+
+        name = f"pull_lanes, {lanes} lane{'s' * (lanes > 1)}"
+        yield Case(name, "arrows", graph.column.size, step_bytes(rows, graph.column.size), check, gpu, steps.step)
+
+
+def draw_cases(sizes: Sizes) -> Iterator[Case]:
+    """Draws of each kind, one a row."""
+    import cupy
+
+    n = sizes.draws
+    keys = np.arange(n, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    shapes = 1.0 + 10.0 ** np.random.default_rng(1).uniform(-3, 6, n)
+    out, there, device_keys = np.empty(n), cupy.empty(n, np.float64), cupy.asarray(keys)
+    for name, nbytes, here, on_device in [
+        ("gamma_rows", 24, (shapes,), (cupy.asarray(shapes),)),
+        ("exponential_rows", 16, (), ()),
+        ("normal_rows", 16, (), ()),
+    ]:
+
+        def gpu(name: str = name, first: Any = on_device) -> None:
+            getattr(draws, name)(*first, SEED, REPLICATE, device_keys, there)
+
+        def cpu(name: str = name, first: Any = here) -> None:
+            getattr(cpu_draws, name)(*first, SEED, REPLICATE, keys, out)
+
+        def check(gpu: Callable[[], None] = gpu, cpu: Callable[[], None] = cpu) -> None:
+            gpu()
+            cpu()
+            np.testing.assert_array_equal(there.get().view(np.uint64), out.view(np.uint64))
+
+        yield Case(name, "rows", n, n * nbytes, check, gpu, cpu)
+
+
+def cases(sizes: Sizes) -> Iterator[Case]:
+    """Every twin. A new one has its own line here."""
+    yield from chain_cases(sizes)
+    yield from draw_cases(sizes)
+
+
+def device_seconds(call: Callable[[], Any], repeats: int) -> float:
+    """The shortest of several, by the device's own clock, after one that compiles and warms up."""
+    import cupy
+
+    call()
+    found: list[float] = []
+    for _ in range(repeats):
+        begin, end = cupy.cuda.Event(), cupy.cuda.Event()
+        begin.record()
+        call()
+        end.record()
+        end.synchronize()
+        found.append(cupy.cuda.get_elapsed_time(begin, end) / 1e3)
+    return min(found)
+
+
+def host_seconds(call: Callable[[], Any], repeats: int) -> float:
+    """The shortest of several on this side, where copies end."""
+    call()
+    found = []
+    for _ in range(repeats):
+        began = perf_counter()
+        call()
+        found.append(perf_counter() - began)
+    return min(found)
+
+
+def copy_bandwidth(sizes: Sizes) -> float:
+    """Bytes a second that a kernel loads and stores which does nothing else."""
+    import cupy
+
+    x, y = (cupy.zeros(sizes.copied, np.float64) for _ in range(2))
+    kernel = cupy.RawModule(code=COPY, options=OPTIONS).get_function("copy")
+    given = (x, y, np.int64(sizes.copied))
+    return 16 * sizes.copied / device_seconds(lambda: kernel(blocks(sizes.copied), (THREADS,), given), sizes.repeats)
+
+
+def copies(sizes: Sizes) -> Iterator[str]:
+    """What it takes to bring arrays there and back, which no other figure has in it."""
+    import cupy
+
+    host = np.arange(sizes.copied, dtype=np.float64)
+    there = cupy.asarray(host)
+    for name, call in [("to the device", lambda: cupy.asarray(host)), ("back", there.get)]:
+        yield f"copy {name}: {host.nbytes / host_seconds(call, 2) / 1e9:.1f} GB/s ({host.nbytes / 1e9:.2f} GB)"
+
+
+def cugraph_line(sizes: Sizes) -> str:
+    """An iteration of cuGraph's PageRank, one lane, on the same graph."""
+    try:
+        import cudf
+        import cugraph
+    except ImportError:
+        return "cuGraph isn't installed: not compared"
+    graph = power_law(sizes.rows)
+    rows = np.repeat(np.arange(graph.n, dtype=np.int32), np.diff(graph.ptr))
+    network = cugraph.Graph(directed=True)
+    edges = cudf.DataFrame({"source": graph.column, "target": rows, "weight": graph.value})
+    network.from_cudf_edgelist(edges, "source", "target", "weight", store_transposed=True)
+
+    def run(steps: int) -> float:
+        def call() -> None:
+            cugraph.pagerank(network, alpha=KEEP, max_iter=steps, tol=0.0, fail_on_nonconvergence=False)
+
+        return host_seconds(call, sizes.repeats)
+
+    each = (run(40) - run(20)) / 20
+    return f"cuGraph {cugraph.__version__} pagerank, 1 lane: {graph.column.size / each / 1e9:.3f} G arrows/s"
+
+
+def report(sizes: Sizes) -> Iterator[str]:
+    """Lines of the report; an AssertionError where a twin differs from the CPU."""
+    checked = list(cases(sizes))
+    for case in checked:
+        case.check()
+    yield f"{len(checked)} twins equal the CPU: draws bit for bit, sums within their bound"
+    bandwidth = copy_bandwidth(sizes)
+    yield f"bandwidth of a copy kernel: {bandwidth / 1e9:.0f} GB/s"
+    yield f"{'':24}{'G/s':>10} {'unit':8}{'GB/s':>8}{'share':>8}{'CPU takes':>12}"
+    taken = {}
+    for case in checked:
+        there, here = device_seconds(case.gpu, sizes.repeats), host_seconds(case.cpu, 2)
+        taken[case.name] = there
+        speed = case.nbytes / there
+        yield (f"{case.name:24}{case.items / there / 1e9:10.3f} {case.unit:8}{speed / 1e9:8.0f}{speed / bandwidth:8.0%}"
+               f"{here / there:9.1f} times")  # fmt: skip
+    lanes, one = taken["pull_lanes, 32 lanes"], taken["pull_lanes, 1 lane"]
+    yield f"32 lanes take {lanes / one:.2f} times as long as 1, so {32 * one / lanes:.1f} times as many lanes a second"
+    yield from copies(sizes)
+    yield cugraph_line(sizes)
+
+
+def main(*arguments: str) -> int:
+    """Print the report; 2 where there is no GPU, 1 where a twin differs from the CPU."""
+    parser = argparse.ArgumentParser(prog="python -m tests.gpu.bench", description=__doc__)
+    parser.add_argument("--small", action="store_true", help="a fiftieth of the size")
+    sizes = SMALL if parser.parse_args(arguments).small else Sizes()
+    if reason := lacking():
+        print(f"bench-gpu needs a GPU, and {reason}: nothing was measured", file=sys.stderr)
+        return 2
+    print(f"on {described()}; {sizes}")
+    try:
+        for line in report(sizes):
+            print(line, flush=True)
+    except AssertionError as error:
+        print(f"a twin differs from the CPU, so nothing is timed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
