@@ -5,11 +5,12 @@ OUT ?= out
 # CUDA kernels are tested from the source tree, by a Python that needs NumPy, Numba, CuPy and pytest alone.
 GPU_PYTHON ?= .venv-gpu/bin/python
 GPU_TESTS := -c tests/gpu/pytest.ini tests/gpu
+GPU_COMPILERS := tests/gpu/test_nvrtc.py tests/gpu/test_sanitizers.py
 # Under CI tests are derandomised, so that the same commit gives the same verdict.
 export HYPOTHESIS_PROFILE ?= $(if $(CI),ci,dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit unit-gpu test-gpu test-mutants bench-gpu test-nojit notebooks lab pins coverage bench bench-quick clean
+.PHONY: help setup demo test lint unit unit-gpu unit-gpu-shim unit-gpu-compilers test-gpu test-mutants bench-gpu test-nojit notebooks lab pins coverage bench bench-quick clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,7 +34,13 @@ unit: setup  ## pytest; more options with PYTEST='-k ledger'
 
 unit-gpu:  ## CUDA kernels without a GPU: compiled by NVRTC, run by the host-shim, in .venv-gpu, which has little else
 	@scripts/setup.sh gpu
-	$(GPU_PYTHON) -m pytest $(GPU_TESTS)
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target unit-gpu-shim unit-gpu-compilers
+
+unit-gpu-shim:
+	$(GPU_PYTHON) -m pytest $(GPU_TESTS) $(GPU_COMPILERS:%=--ignore=%)
+
+unit-gpu-compilers:
+	$(GPU_PYTHON) -m pytest -c tests/gpu/pytest.ini $(GPU_COMPILERS)
 
 test-mutants:  ## plant faults in CUDA kernels and see which tests notice (some 5 minutes)
 	@scripts/setup.sh gpu

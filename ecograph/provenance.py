@@ -71,12 +71,19 @@ def versions() -> dict[str, str]:
 
     graph-tool is named where it was used: asking it for its version would cost every ranking its import.
     """
-    return dict(sorted([*_versions(), *_graph_tool()]))
+    return dict(sorted([*_versions(), *_graph_tool(), *_cupy()]))
 
 
 def _graph_tool() -> list[tuple[str, str]]:
     loaded = sys.modules.get("graph_tool")
     return [("graph-tool", str(loaded.__version__).split()[0])] if loaded is not None else []
+
+
+def _cupy() -> list[tuple[str, str]]:
+    """What is loaded, if it is: the package that is installed may not be what computed."""
+    loaded = sys.modules.get("cupy")
+    found = next(filter(None, map(version_of, _CUPY)), None) if loaded is None else str(loaded.__version__)
+    return [] if found is None else [("cupy", found)]
 
 
 @cache
@@ -85,7 +92,6 @@ def _versions() -> tuple[tuple[str, str], ...]:
 
     found: dict[str, str | None] = {"ecograph": __version__, "python": platform.python_version()}
     found |= {name: version_of(name) for name in NEEDED + _ALSO}
-    found["cupy"] = next(filter(None, map(version_of, _CUPY)), None)
     return tuple((name, version) for name, version in sorted(found.items()) if version is not None)
 
 

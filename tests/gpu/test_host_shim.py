@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import ecograph
-from ecograph import device, doctor
+from ecograph import device, doctor, provenance
 from ecograph.errors import DeviceError
 from ecograph.gpu import _module
 from tests.gpu.host_cupy import HostCupy
@@ -92,6 +92,18 @@ def test_the_host_shim_is_no_device(host_shim: Callable[..., HostCupy]) -> None:
         device.choose("gpu")
     (found,) = [each for each in doctor.examine() if each.name == "CUDA device"]
     assert "host-shim" in found.found
+    assert provenance.versions()["cupy"] == "host-shim"
+    assert provenance.record()["versions"]["cupy"] == "host-shim"
+
+
+def test_a_name_that_it_has_not_is_an_error(host_shim: Callable[..., HostCupy]) -> None:
+    cupy = host_shim()
+    for name in ("arange", "cumsum", "ElementwiseKernel", "fuse"):
+        with pytest.raises(AttributeError, match=f"no cupy.{name}"):
+            getattr(cupy, name)
+    for use in (lambda x: x + x, lambda x: x[0], float, len, lambda x: x.sum(), np.asarray):
+        with pytest.raises((AttributeError, TypeError)):
+            use(cupy.zeros(1))
 
 
 def test_nothing_outside_the_tests_knows_of_it() -> None:
