@@ -119,7 +119,7 @@ MUTANTS = [
         "for (int w = WARPS - 1; w >= 0; --w) total",
     ),
     Mutant("a draw taken twice", "draws.cu", "key, step, 2 * attempt + 1).u", "key, step, 2 * attempt).u"),
-    Mutant("one bit of a constant", "draws.cu", "0x1.a39ef35793c76p-33", "0x1.a39ef35793c77p-33"),
+    Mutant("one bit of a constant", "draws.cu", "0x1.62e42fee00000p-1", "0x1.62e42fee00001p-1"),
     Mutant("products and sums are fused", "_module.py", ', "--fmad=false")', ")"),
     Mutant(
         "too few registers",
@@ -192,19 +192,20 @@ def examine(mutant: Mutant) -> tuple[str, ...]:
         path.write_text(right)
 
 
-def main() -> int:
-    """Plant each fault and print its row of docs/gpu.md."""
+def main(word: str = "") -> int:
+    """Plant each fault that has ``word`` in it and print its row of docs/gpu.md."""
     _copy_tree()
     known, failures = stated(), 0
-    for mutant in MUTANTS:
+    chosen = [mutant for mutant in MUTANTS if word in mutant.fault]
+    for mutant in chosen:
         seen = examine(mutant)
         as_stated = known.get(mutant.fault) == seen and set(seen) != {"-"}
         failures += not as_stated
         print(f"| {mutant.fault} | `{mutant.file}` | {' | '.join(seen)} |", "" if as_stated else "<-- not as stated")
         sys.stdout.flush()
-    print(f"{len(MUTANTS)} faults, {failures} not noticed as docs/gpu.md says")
+    print(f"{len(chosen)} faults, {failures} not noticed as docs/gpu.md says")
     return min(failures, 1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

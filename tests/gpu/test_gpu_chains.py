@@ -75,6 +75,44 @@ def test_long_rows_equal_the_cpu_within_the_bound_of_sums(
     np.testing.assert_array_equal(first[same], CpuSteps(graph, start).after(1)[0][same])
 
 
+def in_stated_order(graph: Graph, start: Any, steps: int) -> Any:
+    """Jacobi steps whose rows are added up as docs/gpu.md says."""
+    x = np.zeros((graph.n, start.size))
+
+    def added(begin: int, end: int) -> Any:
+        total = np.zeros(start.size)
+        for e in range(begin, end):
+            total = total + graph.value[e] * x[graph.column[e]]
+        return total
+
+    def stretches(begin: int, end: int) -> Any:
+        each = -(-(end - begin) // gpu.WARPS)
+        total = np.zeros(start.size)
+        for from_ in range(begin, begin + gpu.WARPS * each, each):
+            total = total + added(from_, min(from_ + each, end))
+        return total
+
+    for _ in range(steps):
+        new = np.zeros_like(x)
+        for row, (begin, end) in enumerate(pairwise(graph.ptr.tolist())):
+            if end - begin <= gpu.SHORT:
+                new[row] = added(begin, end)
+                continue
+            for piece in range(begin, end, gpu.PIECE):
+                new[row] = new[row] + stretches(piece, min(piece + gpu.PIECE, end))
+        new[start, np.arange(start.size)] += 1.0
+        x = new
+    return x
+
+
+def test_sums_are_made_in_the_stated_order(twins_on: Callable[..., Any]) -> None:
+    twins_on()
+    graph = Graph([64, 65, 127, 0, gpu.PIECE + 9, *[1, 2, 3] * 9])
+    start = np.array([0, 4], np.int32)
+    x, _, steps = on_device(graph, start, 0.0, 4)
+    np.testing.assert_array_equal(x, in_stated_order(graph, start, steps))
+
+
 def exact(graph: Graph, row: int, steps: int) -> list[Fraction]:
     """Sum of G^t e over t < steps, without rounding."""
     d = [Fraction(int(i == row)) for i in range(graph.n)]

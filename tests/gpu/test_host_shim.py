@@ -101,7 +101,8 @@ def test_a_name_that_it_has_not_is_an_error(host_shim: Callable[..., HostCupy]) 
     for name in ("arange", "cumsum", "ElementwiseKernel", "fuse"):
         with pytest.raises(AttributeError, match=f"no cupy.{name}"):
             getattr(cupy, name)
-    for use in (lambda x: x + x, lambda x: x[0], float, len, lambda x: x.sum(), np.asarray):
+    uses: list[Callable[[Any], Any]] = [lambda x: x + x, lambda x: x[0], float, len, lambda x: x.sum(), np.asarray]
+    for use in uses:
         with pytest.raises((AttributeError, TypeError)):
             use(cupy.zeros(1))
 
