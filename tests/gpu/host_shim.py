@@ -23,7 +23,7 @@ CACHE = Path(tempfile.gettempdir()) / f"ecograph-host-shim-{os.getuid()}"
 FLAGS = ("-std=c++20", "-O1", "-g", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Werror")
 WATCHED = ("-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0")
 SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
-KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(\w+\) )?(\w+)\(')
+KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\([\w, ]+\) )?(\w+)\(')
 
 
 class HostShimError(RuntimeError):
