@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.cpu import paths as kernels
-from ecograph.device import check_memory
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
-from ecograph.metrics.searches import in_rounds, lengths, scratch, uncountable
+from ecograph.metrics.paths import between
+from ecograph.metrics.searches import Searches, blocks_added, lengths
 from ecograph.metrics.tie_graph import TieGraph
 from ecograph.progress import Progress
 
@@ -116,19 +116,20 @@ def sampled_betweenness(
     """
     _check(eps, delta, seed)
     graph, length = lengths(eco, distance, False, layer, relation_weights, normalise)
-    n, searches = graph.n, _Searches(graph, length, distance is None, progress)
+    n, moments = graph.n, _Moments(graph, length, progress)
     sizes, rounds = schedule(n, eps, delta) if n > 2 else ([n], 1)
     for size in sizes:
         if size >= n:
             break
-        mean, variance = searches.moments(drawn(seed, n, size))
+        mean, variance = moments.of(drawn(seed, n, size))
         if size == sizes[-1]:
             bound = hoeffding(size, n, rounds, delta)
         else:
             bound = float(bernstein(mean, variance, size, n, rounds, delta).max())
         if bound <= eps:
             return SampledBetweenness(np.minimum(mean * (n / (n - 1)), 1.0), eps, delta, size, bound)
-    return SampledBetweenness(searches.exact(), eps, delta, n, 0.0)
+    exact = between(graph, length, False, progress) / max(1, (n - 1) * (n - 2))
+    return SampledBetweenness(exact, eps, delta, n, 0.0)
 
 
 def _check(eps: float, delta: float, seed: int) -> None:
@@ -186,45 +187,20 @@ def drawn(seed: int, n: int, size: int) -> NDArray[np.int32]:
     return (raw % np.uint64(n)).astype(np.int32)
 
 
-class _Searches:
+class _Moments:
     """Sums over the searches made so far; more can be added."""
 
-    def __init__(self, graph: TieGraph, length: NDArray[np.float64], hops: bool, progress: Progress) -> None:
-        self.graph, self.length, self.hops, self.progress = graph, length, hops, progress
-        check_memory(kernels.BLOCKS * 64 * graph.n, "the searches", "look at a smaller view")
-        self.real, self.whole = scratch(graph.n)
-        self.total, self.square = np.zeros(kernels.BLOCKS * graph.n), np.zeros(kernels.BLOCKS * graph.n)
-        self.done = 0
+    def __init__(self, graph: TieGraph, length: NDArray[np.float64] | None, progress: Progress) -> None:
+        self.n, self.progress, self.done = graph.n, progress, 0
+        self.searches = Searches(graph.out, graph.into, length, more=16)
+        self.sums, self.went = np.zeros((kernels.BLOCKS, 2, graph.n)), np.zeros((2, 0))
 
-    def moments(self, source: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def of(self, source: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and sample variance of each X over ``source``, which begins with those searched from before."""
-        n, size = self.graph.n, source.size
-        self._search(source)
-        mean = self._folded(self.total) / (n - 2) / size
-        square = self._folded(self.square) / (n - 2) ** 2 / size
-        return mean, np.maximum(square - mean * mean, 0.0) * (size / (size - 1))
-
-    def exact(self) -> NDArray[np.float64]:
-        """Normalised betweenness, from a search of everyone."""
-        n = self.graph.n
-        self.total[:], self.square[:], self.done = 0.0, 0.0, 0
-        self._search(np.arange(n, dtype=np.int32))
-        return self._folded(self.total) / max(1, (n - 1) * (n - 2))
-
-    def _search(self, source: NDArray[np.int32]) -> None:
-        out = self.graph.out
-
-        def some(begin: int, end: int) -> None:
-            kernels.brandes_squares(out.ptr, out.column, self.length, self.hops, source, begin, end,
-                                    self.real, self.whole, self.total, self.square)  # fmt: skip
-
-        in_rounds(some, self.done, source.size, self.graph.n + out.column.size, "betweenness", self.progress)
-        self.done = source.size
-
-    def _folded(self, parts: NDArray[np.float64]) -> NDArray[np.float64]:
-        out = np.zeros(self.graph.n)
-        for part in parts.reshape(kernels.BLOCKS, self.graph.n):  # in index order
-            out += part
-        if not np.isfinite(out).all():
-            raise uncountable()
-        return out
+        n, size = self.n, source.size
+        self.searches.run(kernels.brandes, source, True, self.sums.ravel(), self.went, begin=self.done,
+                          label="betweenness", progress=self.progress)  # fmt: skip
+        self.done = size
+        total, squares = blocks_added(self.sums)
+        mean = total / (n - 2) / size
+        return mean, np.maximum(squares / (n - 2) ** 2 / size - mean * mean, 0.0) * (size / (size - 1))

@@ -13,8 +13,8 @@ from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
 from ecograph.metrics.conductors import rows_of_one_or_many
 from ecograph.metrics.operator import Dependence, dependence
-from ecograph.metrics.searches import check_lengths, in_rounds, scratch, uncountable
-from ecograph.metrics.tie_graph import tie_graph
+from ecograph.metrics.searches import Searches, check_lengths, uncountable
+from ecograph.metrics.tie_graph import Rows, tie_graph
 from ecograph.progress import Progress
 
 __all__ = ["brokerage", "brokerage_rows"]
@@ -85,7 +85,7 @@ def brokerage(
     source, one = rows_of_one_or_many(eco, conductor)
     if distance is None:
         graph = tie_graph(eco, weight=None, layer=layer, relation_weights=relation_weights, normalise=normalise).into
-        out = _rows(graph.ptr, graph.column, graph.amount, True, source, progress)
+        out = _rows(graph, None, source, progress)
     else:
         p = dependence(eco, layer=layer, relation_weights=relation_weights, normalise=normalise)
         out = brokerage_rows(p, source, weighted=True, progress=progress)
@@ -96,27 +96,18 @@ def brokerage_rows(
     dependence: Dependence, sources: NDArray[np.int64], *, weighted: bool = False, progress: Progress = None
 ) -> NDArray[np.float64]:
     """(sources, n): ``brokerage`` of several rows, in hops or with ``weighted`` along arrows 1 / P[j, i] long."""
-    length = check_lengths(dependence.value, inverse=True) if weighted else dependence.value
-    return _rows(dependence.ptr, dependence.provider, length, not weighted, sources, progress)
+    length = check_lengths(dependence.value, inverse=True) if weighted else None
+    return _rows(Rows(dependence.ptr, dependence.provider, dependence.value), length, sources, progress)
 
 
 def _rows(
-    ptr: NDArray[np.int64],
-    column: NDArray[np.int32],
-    length: NDArray[np.float64],
-    hops: bool,
-    rows: NDArray[np.int64],
-    progress: Progress,
+    arrows: Rows, length: NDArray[np.float64] | None, rows: NDArray[np.int64], progress: Progress
 ) -> NDArray[np.float64]:
-    n, source = ptr.size - 1, rows.astype(np.int32)
-    check_memory(8 * n * source.size, "brokerage of so many conductors", "ask for fewer at a time")
-    real, whole = scratch(n)
-    out = np.zeros(source.size * n)
-
-    def some(begin: int, end: int) -> None:
-        kernels.brandes_rows(ptr, column, length, hops, source, begin, end, real, whole, out)
-
-    in_rounds(some, 0, source.size, n + column.size, "brokerage", progress)
+    n = arrows.ptr.size - 1
+    check_memory(8 * n * rows.size, "brokerage of so many conductors", "ask for fewer at a time")
+    out = np.zeros(rows.size * n)
+    searches = Searches(arrows, None, length)
+    searches.run(kernels.brandes_rows, rows.astype(np.int32), out, label="brokerage", progress=progress)
     if np.isnan(out).any():
         raise uncountable()
-    return out.reshape(source.size, n)
+    return out.reshape(rows.size, n)

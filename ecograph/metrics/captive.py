@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from ecograph.cpu.breadth import breadth_first
 from ecograph.cpu.components import compact_rows
 from ecograph.cpu.dominators import below
-from ecograph.cpu.paths import breadth_first
 from ecograph.device import check_memory
 from ecograph.ecosystem import Ecosystem
 from ecograph.graphtool import import_graph_tool

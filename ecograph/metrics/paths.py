@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from ecograph.cpu import paths as kernels
 from ecograph.ecosystem import Ecosystem
-from ecograph.metrics.searches import in_rounds, lengths, scratch, uncountable
-from ecograph.metrics.tie_graph import Rows, TieGraph
+from ecograph.metrics.folding import fold
+from ecograph.metrics.searches import Searches, blocks_added, lengths
+from ecograph.metrics.tie_graph import TieGraph
 from ecograph.progress import Progress
 
-__all__ = ["betweenness_centrality", "closeness_centrality", "harmonic_centrality"]
+__all__ = ["between", "betweenness_centrality", "closeness_centrality", "harmonic_centrality"]
 
 
 def betweenness_centrality(
@@ -74,22 +75,25 @@ def betweenness_centrality(
     .. [1] U. Brandes, "A faster algorithm for betweenness centrality", J. Math. Sociology 25 (2001), 163.
     """
     graph, length = lengths(eco, distance, reverse, layer, relation_weights, normalise)
-    n, source = graph.n, np.arange(graph.n, dtype=np.int32)
-    real, whole = scratch(n)
-    total = np.zeros(kernels.BLOCKS * n)
-
-    def some(begin: int, end: int) -> None:
-        kernels.brandes(graph.out.ptr, graph.out.column, length, distance is None, endpoints, source, begin, end,
-                        real, whole, total)  # fmt: skip
-
-    in_rounds(some, 0, n, n + graph.out.column.size, "betweenness", progress)
-    out = np.zeros(n)
-    for part in total.reshape(kernels.BLOCKS, n):  # in index order
-        out += part
-    if not np.isfinite(out).all():
-        raise uncountable()
+    out, n = between(graph, length, endpoints, progress), graph.n
     pairs = n * (n - 1) if endpoints else (n - 1) * (n - 2)
     return out / pairs if normalized and pairs else out
+
+
+def between(
+    graph: TieGraph, length: NDArray[np.float64] | None, endpoints: bool, progress: Progress
+) -> NDArray[np.float64]:
+    """Betweenness, not normalised; hops (``length`` None) are counted in a smaller graph."""
+    folded = fold(graph) if length is None else None
+    graph, node = (folded.graph, folded.node) if folded else (graph, None)
+    searches = Searches(graph.out, graph.into, length, node=node, more=16)
+    sums, went = np.zeros((kernels.BLOCKS, 2, graph.n)), np.zeros((2, graph.n))
+    everyone = np.arange(graph.n, dtype=np.int32)
+    searches.run(kernels.brandes, everyone, False, sums.ravel(), went, label="betweenness", progress=progress)
+    total, came = blocks_added(sums)
+    if folded:
+        return folded.unfold(total, came, *went, endpoints)
+    return total + (came + went[0]) if endpoints else total
 
 
 @overload
@@ -174,7 +178,7 @@ def closeness_centrality(
     """
     graph, length = lengths(eco, distance, not reverse, layer, relation_weights, normalise)
     source = np.arange(graph.n) if u is None else eco.rows_of([u])
-    others, farness, _ = _distances(graph, length, distance is None, source, "closeness", progress)
+    others, farness, _ = _distances(graph, length, source, "closeness", progress)
     close = np.divide(others, farness, out=np.zeros(source.size), where=others > 0)
     if wf_improved:
         close *= others / (graph.n - 1)
@@ -233,21 +237,14 @@ def harmonic_centrality(
     """
     graph, length = lengths(eco, distance, not reverse, layer, relation_weights, normalise)
     source = np.arange(graph.n) if nbunch is None else eco.rows_of(list(nbunch))
-    return _distances(graph, length, distance is None, source, "harmonic", progress)[2]
+    return _distances(graph, length, source, "harmonic", progress)[2]
 
 
 def _distances(
-    graph: TieGraph, length: NDArray[np.float64], hops: bool, rows: NDArray[Any], label: str, progress: Progress
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    graph: TieGraph, length: NDArray[np.float64] | None, rows: NDArray[Any], label: str, progress: Progress
+) -> NDArray[np.float64]:
     """Along the arrows from each of ``rows``: how many others, the sum of distances, the sum of their inverses."""
-    out: Rows = graph.out
-    source = rows.astype(np.int32)
-    others, farness, nearness = np.zeros(source.size), np.zeros(source.size), np.zeros(source.size)
-    real, whole = scratch(graph.n)
-
-    def some(begin: int, end: int) -> None:
-        kernels.distance_sums(out.ptr, out.column, length, hops, source, begin, end, real, whole,
-                              others, farness, nearness)  # fmt: skip
-
-    in_rounds(some, 0, source.size, graph.n + out.column.size, label, progress)
-    return others, farness, nearness
+    out = np.zeros((3, rows.size))
+    searches = Searches(graph.out, graph.into, length)
+    searches.run(kernels.distance_sums, rows.astype(np.int32), out, label=label, progress=progress)
+    return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,10 @@ from ecograph.cpu import paths as kernels
 from ecograph.device import check_memory
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
-from ecograph.metrics.tie_graph import TieGraph, tie_graph
+from ecograph.metrics.tie_graph import Rows, TieGraph, tie_graph
 from ecograph.progress import Progress, track
 
-__all__ = ["check_lengths", "in_rounds", "lengths", "scratch", "uncountable"]
+__all__ = ["Searches", "blocks_added", "check_lengths", "lengths", "uncountable"]
 
 WORK = 4_000_000  # arrows and participants that each block of sources passes between two ticks: some 0.1 s
 
@@ -26,16 +27,15 @@ def lengths(
     layer: str | None,
     relation_weights: Mapping[str, float] | None,
     normalise: str | None,
-) -> tuple[TieGraph, NDArray[np.float64]]:
-    """The graph, and how long the arrows of its ``out`` are."""
+) -> tuple[TieGraph, NDArray[np.float64] | None]:
+    """The graph, and how long the arrows of its ``out`` are; None for hops."""
     if distance not in (None, "inverse", "weight"):
         raise EcographError(
             f"distance={distance!r} is unknown.", hint='distance="inverse" or "weight", or None for hops'
         )
     graph = tie_graph(eco, weight=None if distance is None else "weight", reverse=reverse, layer=layer,
                       relation_weights=relation_weights, normalise=normalise)  # fmt: skip
-    amount = graph.out.amount
-    return graph, check_lengths(amount, inverse=distance == "inverse")
+    return graph, None if distance is None else check_lengths(graph.out.amount, inverse=distance == "inverse")
 
 
 def check_lengths(amount: NDArray[np.float64], *, inverse: bool) -> NDArray[np.float64]:
@@ -50,25 +50,58 @@ def check_lengths(amount: NDArray[np.float64], *, inverse: bool) -> NDArray[np.f
     return length
 
 
-def scratch(n: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Working arrays of all blocks, if they fit."""
-    check_memory(kernels.BLOCKS * 48 * n, "the searches", "look at a smaller view")
-    return kernels.scratch(n)
+class Searches:
+    """Arrows, and working arrays to search along them.
 
-
-def in_rounds(
-    some: Callable[[int, int], None], begin: int, end: int, size: int, label: str, progress: Progress
-) -> None:
-    """Sources ``begin`` to ``end``, a round at a time: between two rounds there is a tick, and Ctrl-C gets through.
-
-    ``size`` is what one search may have to pass: participants and arrows.
+    Parameters
+    ----------
+    out, into : the arrows by where they come from and by where they lead; without ``into`` the second is not made use
+        of, which a few searches don't repay.
+    length : of the arrows of ``out``; None for hops.
+    node : (4, n) of each participant, as ``cpu.paths`` takes it; None: everyone stands for itself.
+    more : bytes that results take for each participant and each of BLOCKS.
     """
-    step = kernels.BLOCKS * max(1, WORK // max(1, size))
-    with track(progress, label, end) as tick:
-        for first in range(begin, end, step):
-            last = min(first + step, end)
-            some(first, last)
-            tick(last)
+
+    def __init__(
+        self,
+        out: Rows,
+        into: Rows | None,
+        length: NDArray[np.float64] | None,
+        *,
+        node: NDArray[np.float64] | None = None,
+        more: int = 0,
+    ) -> None:
+        self.n, none = out.ptr.size - 1, np.empty(0, np.int32)
+        check_memory(kernels.BLOCKS * (48 + more) * self.n, "the searches", "look at a smaller view")
+        back = (out.ptr, none) if into is None else (into.ptr, into.column)
+        self.arrows = (out.ptr, out.column, *back, np.empty(0) if length is None else length)
+        self.node = kernels.plain(self.n) if node is None else node
+        self.room = kernels.scratch(self.n, length is None)
+
+    def run(
+        self, kernel: Callable[..., None], source: NDArray[np.int32], *results: Any, label: str, progress: Progress,
+        begin: int = 0,
+    ) -> None:  # fmt: skip
+        """Search from all of ``source`` but the first ``begin``, a round at a time.
+
+        Between two rounds there is a tick, and Ctrl-C gets through.
+        """
+        step = kernels.BLOCKS * max(1, WORK // max(1, self.n + self.arrows[1].size))
+        with track(progress, label, source.size) as tick:
+            for first in range(begin, source.size, step):
+                last = min(first + step, source.size)
+                kernel(*self.arrows, self.node, source, first, last, *self.room, *results)
+                tick(last)
+
+
+def blocks_added(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums over the first axis, in index order; NaN stands for a number of paths that overflowed."""
+    out = np.zeros(parts.shape[1:])
+    for part in parts:
+        out += part
+    if not np.isfinite(out).all():
+        raise uncountable()
+    return out
 
 
 def uncountable() -> EcographError:
