@@ -24,6 +24,8 @@ I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
 F8Array: TypeAlias = NDArray[np.float64]
 
+ONE = np.uint64(1)
+
 
 @jit(i8, i8, i8, I8, I4, F8, F8, F8w, I4w)
 def _send(
@@ -31,16 +33,16 @@ def _send(
 ) -> int:
     """Add the paths of a level to all that its arrows lead to; return where the next level ends."""
     reached = np.uint64(end)
-    for i in range(begin, end):
-        v = order[i]
+    for i in range(np.uint64(begin), np.uint64(end)):
+        v = np.uint64(order[i])
         some = sigma[i] * copies[v]
-        for e in range(np.uint64(ptr[v]), np.uint64(ptr[v + 1])):
-            w = np.uint32(column[e])
+        for e in range(np.uint64(ptr[v]), np.uint64(ptr[v + ONE])):
+            w = np.uint64(column[e])
             before = paths[w]
             order[reached] = w
             reached += np.uint64(before == 0.0)  # who has been reached before has at least 1 and stays
             paths[w] = before + some
-    return np.int64(reached)
+    return int(reached)
 
 
 @jit(i8, i8, i8, i8, I8, I4, F8, F8, F8w, F8w, I4w, I4)
@@ -60,29 +62,33 @@ def _ask(
     """The same from the other end: the first ``missing`` of ``waiting`` look for arrows that come from the level."""
     for i in range(begin, end):
         front[order[i]] = sigma[i] * copies[order[i]]
-    reached = end
-    for i in range(missing):
-        w = waiting[i]
+    reached = np.uint64(end)
+    for i in range(np.uint64(missing)):
+        w = np.uint64(waiting[i])
         some = 0.0
-        for e in range(np.uint64(back_ptr[w]), np.uint64(back_ptr[w + 1])):
-            some += front[np.uint32(back_column[e])]
+        for e in range(np.uint64(back_ptr[w]), np.uint64(back_ptr[w + ONE])):
+            some += front[np.uint64(back_column[e])]
         paths[w] = some
-        order[reached] = w
-        reached += some > 0.0
+        order[reached] = waiting[i]
+        reached += np.uint64(some > 0.0)
     for i in range(begin, end):
         front[order[i]] = 0.0
-    return reached
+    return int(reached)
 
 
 @jit(i8, i8, F8, I4w)
 def _missing(missing: int, paths: F8Array, waiting: I4Array) -> int:
     """Leave in the first ``missing`` of ``waiting`` (-1: take everyone) whom nothing has reached; return how many."""
-    kept = 0
-    for i in range(missing if missing >= 0 else paths.size):
-        w = waiting[i] if missing >= 0 else i
-        waiting[kept] = w
-        kept += paths[w] == 0.0
-    return kept
+    kept = np.uint64(0)
+    if missing < 0:
+        for i in range(np.uint64(paths.size)):
+            waiting[kept] = i
+            kept += np.uint64(paths[i] == 0.0)
+    else:
+        for i in range(np.uint64(missing)):
+            waiting[kept] = waiting[i]
+            kept += np.uint64(paths[np.uint64(waiting[i])] == 0.0)
+    return int(kept)
 
 
 @jit(i8, i4, f8, I8, I4, I8, I4, F8, F8w, F8w, F8w, I4w, I4w, I4w, I4w)
@@ -114,11 +120,11 @@ def spread(
     head, reached, level, missing, above = 0, 1, 0, -1, 0
     while head < reached:
         tail, arrows, into = reached, 0, 0
-        for i in range(head, tail):
-            v = order[i]
+        for i in range(np.uint64(head), np.uint64(tail)):
+            v = np.uint64(order[i])
             sigma[i] = paths[v]
-            arrows += ptr[v + 1] - ptr[v]
-            into += back_ptr[v + 1] - back_ptr[v]
+            arrows += ptr[v + ONE] - ptr[v]
+            into += back_ptr[v + ONE] - back_ptr[v]
         start[level], turn[level] = head, both and into < above
         above, left = arrows, left - into
         if level == 0 and own > 0.0:
@@ -131,6 +137,51 @@ def spread(
         head, level = tail, level + 1
     start[level] = reached
     return level
+
+
+@jit(types.void, i8, i8, i8, I8, I4, F8, F8w, I4)
+def _send_back(
+    begin: int,
+    end: int,
+    last: int,
+    back_ptr: I8Array,
+    back_column: I4Array,
+    paths: F8Array,
+    behind: F8Array,
+    order: I4Array,
+) -> None:
+    for i in range(np.uint64(begin), np.uint64(end)):
+        behind[np.uint64(order[i])] = 0.0
+    for i in range(np.uint64(end), np.uint64(last)):
+        w = np.uint64(order[i])
+        some = paths[w]
+        for e in range(np.uint64(back_ptr[w]), np.uint64(back_ptr[w + ONE])):
+            behind[np.uint64(back_column[e])] += some
+
+
+@jit(types.void, i8, i8, i8, I8, I4, F8, F8w, F8w, I4)
+def _ask_ahead(
+    begin: int,
+    end: int,
+    last: int,
+    ptr: I8Array,
+    column: I4Array,
+    paths: F8Array,
+    front: F8Array,
+    behind: F8Array,
+    order: I4Array,
+) -> None:
+    for i in range(np.uint64(end), np.uint64(last)):
+        w = np.uint64(order[i])
+        front[w] = paths[w]
+    for i in range(np.uint64(begin), np.uint64(end)):
+        v = np.uint64(order[i])
+        x = 0.0
+        for e in range(np.uint64(ptr[v]), np.uint64(ptr[v + ONE])):
+            x += front[np.uint64(column[e])]
+        behind[v] = x
+    for i in range(np.uint64(end), np.uint64(last)):
+        front[np.uint64(order[i])] = 0.0
 
 
 @jit(types.void, i8, i4, f8, I8, I4, I8, I4, F8, F8, F8w, F8w, F8w, F8w, I4, I4, I4)
@@ -160,30 +211,18 @@ def gather(
     and delta NaN.
     """
     for level in range(levels - 1, 0, -1):
-        begin, end, last = start[level], start[level + 1], start[min(level + 2, levels)]
+        begin, end = np.uint64(start[level]), np.uint64(start[level + 1])
+        last = np.uint64(start[min(level + 2, levels)])
         send = end == last or turn[level + 1] == 1
         if send:
-            for i in range(begin, end):
-                behind[order[i]] = 0.0
-            for i in range(end, last):
-                w = order[i]
-                some = paths[w]
-                for e in range(np.uint64(back_ptr[w]), np.uint64(back_ptr[w + 1])):
-                    behind[np.uint32(back_column[e])] += some
+            _send_back(begin, end, last, back_ptr, back_column, paths, behind, order)
         else:
-            for i in range(end, last):
-                front[order[i]] = paths[order[i]]
+            _ask_ahead(begin, end, last, ptr, column, paths, front, behind, order)
         for i in range(begin, end):
-            v = order[i]
-            x = behind[v] if send else 0.0
-            if not send:
-                for e in range(np.uint64(ptr[v]), np.uint64(ptr[v + 1])):
-                    x += front[np.uint32(column[e])]
-            paths[v] = (own if v == s else targets[v]) / sigma[i] + copies[v] * x
+            v = np.uint64(order[i])
+            x = behind[v]
+            paths[v] = (own if order[i] == s else targets[v]) / sigma[i] + copies[v] * x
             sigma[i] *= x
-        if not send:
-            for i in range(end, last):
-                front[order[i]] = 0.0
 
 
 def breadth_first(s: int, ptr: I8Array, column: I4Array) -> tuple[I4Array, I4Array]:

@@ -148,6 +148,10 @@ def join_twins(
     """
     for k in range(1, who.size):
         u, v = leader[who[k - 1]], who[k]
-        if key[u] == key[v] and leader[v] == v:
-            if _same(u, v, ptr, column, parent, closed) and _same(u, v, back_ptr, back_column, parent, closed):
-                leader[v] = u
+        if (
+            key[u] == key[v]
+            and leader[v] == v
+            and _same(u, v, ptr, column, parent, closed)
+            and _same(u, v, back_ptr, back_column, parent, closed)
+        ):
+            leader[v] = u

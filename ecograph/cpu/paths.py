@@ -16,7 +16,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, I4w, b1, i4, i8, jit, prange
+from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, I4w, b1, i4, i8, jit
 from ecograph.cpu.breadth import gather, spread
 from ecograph.cpu.dijkstra import along_lengths, shortest_first
 
@@ -79,7 +79,7 @@ def _search(
     else:
         for level in range(levels):
             value[q[level] : q[level + 1]] = level
-    return q[levels]
+    return int(q[levels])
 
 
 @jit(types.void, i8, b1, F8w, I4w)
@@ -95,46 +95,8 @@ def _forget(reached: int, hops: bool, real: F8Array, whole: I4Array) -> None:
 
 
 @jit(types.void, i8, I8, I4, I8, I4, F8, F8_2, I4, i8, i8, F8w, I4w, b1, F8w, F8w_2)
-def _brandes(
-    b: int,
-    ptr: I8Array,
-    column: I4Array,
-    back_ptr: I8Array,
-    back_column: I4Array,
-    length: F8Array,
-    node: F8Array,
-    source: I4Array,
-    begin: int,
-    end: int,
-    real: F8Array,
-    whole: I4Array,
-    squares: bool,
-    sums: F8Array,
-    went: F8Array,
-) -> None:
-    n, m = ptr.size - 1, real.size // BLOCKS
-    real, whole = real[b * m :][:m], whole[b * m :][:m]
-    order, delta = whole[: m // 4], real[3 * m // 4 :]
-    total, other = sums[2 * b * n :][:n], sums[(2 * b + 1) * n :][:n]
-    for q in range(begin + b, end, BLOCKS):
-        s = source[q]
-        reached = _search(s, True, ptr, column, back_ptr, back_column, length, node, real, whole)
-        weight = node[3, s]
-        for r in range(1, reached):
-            v = order[r]
-            total[v] += weight * delta[r]
-            if squares:
-                other[v] += delta[r] * delta[r]
-            elif v == s:
-                went[1, q] = 1.0
-            else:
-                other[v] += weight
-                went[0, q] += node[1, v]
-        _forget(reached, length.size == 0, real, whole)
-
-
-@jit(types.void, I8, I4, I8, I4, F8, F8_2, I4, i8, i8, F8w, I4w, b1, F8w, F8w_2, parallel=True)
 def brandes(
+    b: int,
     ptr: I8Array,
     column: I4Array,
     back_ptr: I8Array,
@@ -153,43 +115,30 @@ def brandes(
     """Add what sources ``begin`` (a multiple of BLOCKS) to ``end`` make of each participant to each block's ``sums``.
 
     ``sums`` has two rows a block: one-sided dependencies, and either their squares or the sources that reach it.
-    Without ``squares``, ``went``, all 0 before, gets two rows: the targets that each source reaches, and 1 where it is
-    reached again.
+    Without ``squares``, ``went`` gets two rows: the targets that each source reaches, and 1 where it is reached again;
+    then it is among its own sources and targets.
     """
-    for b in prange(BLOCKS):
-        _brandes(b, ptr, column, back_ptr, back_column, length, node, source, begin, end, real, whole,
-                 squares, sums, went)  # fmt: skip
-
-
-@jit(types.void, i8, I8, I4, I8, I4, F8, F8_2, I4, i8, i8, F8w, I4w, F8w)
-def _rows(
-    b: int,
-    ptr: I8Array,
-    column: I4Array,
-    back_ptr: I8Array,
-    back_column: I4Array,
-    length: F8Array,
-    node: F8Array,
-    source: I4Array,
-    begin: int,
-    end: int,
-    real: F8Array,
-    whole: I4Array,
-    out: F8Array,
-) -> None:
     n, m = ptr.size - 1, real.size // BLOCKS
     real, whole = real[b * m :][:m], whole[b * m :][:m]
+    order, delta = whole[: m // 4], real[3 * m // 4 :]
+    total, other, targets = sums[2 * b * n :][:n], sums[(2 * b + 1) * n :][:n], node[1]
     for q in range(begin + b, end, BLOCKS):
-        reached = _search(source[q], True, ptr, column, back_ptr, back_column, length, node, real, whole)
-        row = out[q * n :][:n]
-        if reached > 2:
-            for r in range(1, reached):
-                row[whole[r]] = real[3 * m // 4 + r] / (reached - 2)
+        s = source[q]
+        reached = _search(s, True, ptr, column, back_ptr, back_column, length, node, real, whole)
+        weight, found = node[3, s], 0.0
+        for r in range(1, reached):
+            v = np.uint64(order[r])
+            total[v] += weight * delta[r]
+            other[v] += delta[r] * delta[r] if squares else weight
+            found += targets[v]
+        if not squares:
+            went[0, q], went[1, q] = found, node[2, s] > 0.0 and real[s] != 0.0
         _forget(reached, length.size == 0, real, whole)
 
 
-@jit(types.void, I8, I4, I8, I4, F8, F8_2, I4, i8, i8, F8w, I4w, F8w, parallel=True)
+@jit(types.void, i8, I8, I4, I8, I4, F8, F8_2, I4, i8, i8, F8w, I4w, F8w)
 def brandes_rows(
+    b: int,
     ptr: I8Array,
     column: I4Array,
     back_ptr: I8Array,
@@ -204,12 +153,19 @@ def brandes_rows(
     out: F8Array,
 ) -> None:
     """Row q of ``out``, all 0 before: delta_s(v) of source q over all but s and v that s reaches; 0 for s itself."""
-    for b in prange(BLOCKS):
-        _rows(b, ptr, column, back_ptr, back_column, length, node, source, begin, end, real, whole, out)
+    n, m = ptr.size - 1, real.size // BLOCKS
+    real, whole = real[b * m :][:m], whole[b * m :][:m]
+    for q in range(begin + b, end, BLOCKS):
+        reached = _search(source[q], True, ptr, column, back_ptr, back_column, length, node, real, whole)
+        row = out[q * n :][:n]
+        if reached > 2:
+            for r in range(1, reached):
+                row[whole[r]] = real[3 * m // 4 + r] / (reached - 2)
+        _forget(reached, length.size == 0, real, whole)
 
 
 @jit(types.void, i8, I8, I4, I8, I4, F8, F8_2, I4, i8, i8, F8w, I4w, F8w_2)
-def _sums(
+def distance_sums(
     b: int,
     ptr: I8Array,
     column: I4Array,
@@ -224,6 +180,7 @@ def _sums(
     whole: I4Array,
     out: F8Array,
 ) -> None:
+    """For each source, in three rows: how many others it reaches, the sum of distances to them, and of inverses."""
     m = real.size // BLOCKS
     real, whole = real[b * m :][:m], whole[b * m :][:m]
     for q in range(begin + b, end, BLOCKS):
@@ -234,23 +191,3 @@ def _sums(
             near += 1.0 / dist
         out[0, q], out[1, q], out[2, q] = reached - 1, far, near
         _forget(reached, length.size == 0, real, whole)
-
-
-@jit(types.void, I8, I4, I8, I4, F8, F8_2, I4, i8, i8, F8w, I4w, F8w_2, parallel=True)
-def distance_sums(
-    ptr: I8Array,
-    column: I4Array,
-    back_ptr: I8Array,
-    back_column: I4Array,
-    length: F8Array,
-    node: F8Array,
-    source: I4Array,
-    begin: int,
-    end: int,
-    real: F8Array,
-    whole: I4Array,
-    out: F8Array,
-) -> None:
-    """For each source, in three rows: how many others it reaches, the sum of distances to them, and of inverses."""
-    for b in prange(BLOCKS):
-        _sums(b, ptr, column, back_ptr, back_column, length, node, source, begin, end, real, whole, out)

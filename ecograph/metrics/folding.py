@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,8 @@ from ecograph.metrics.tie_graph import Rows, TieGraph
 
 __all__ = ["Folded", "fold"]
 
-F8Array = NDArray[np.float64]
-I4Array = NDArray[np.int32]
+F8Array: TypeAlias = NDArray[np.float64]
+I4Array: TypeAlias = NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class Folded:
     ----------
     graph : arrows between classes of twins, those with many arrows first.
     node : (4, classes) of each class, as ``cpu.paths`` takes it.
-    member : (n,) the class of each participant; of a leaf, that of who it was folded into last.
+    member : (n,) the class of each participant, -1 for a leaf.
     closed : (classes,) do its members have arrows to each other?
     leaves : how the leaves were folded.
     """
@@ -50,19 +51,20 @@ class Folded:
     leaves: _Leaves
 
     def unfold(self, total: F8Array, came: F8Array, went: F8Array, again: F8Array, endpoints: bool) -> F8Array:
-        """(n,): betweenness, from what the searches from all classes found.
+        """(n,): betweenness, from what ``cpu.paths.brandes`` found when it searched from all classes.
 
         Of the pairs whose one end is folded into v, and the other isn't, v lies in between but where it is an end.
         """
-        leaves, c, stays = self.leaves, self.member, self.leaves.parent < 0
-        inside = np.where(self.closed, 1.0, again)  # do members of a class reach each other?
-        came = came[c] + inside[c] * (self.node[3][c] - leaves.sources)
-        went = went[c] + inside[c] * (self.node[1][c] - leaves.targets)
+        leaves, c = self.leaves, self.member
+        # Where members of a class reach each other, each has the others among its sources and targets, not itself.
+        inside = np.where(self.closed, 1.0, again)[c]
+        came = (came + self.closed * self.node[3])[c] - inside * leaves.sources
+        went = (went + self.closed * self.node[1])[c] - inside * leaves.targets
         kernels.unfold_leaves(leaves.order, leaves.parent, leaves.sources, leaves.targets, leaves.up, leaves.down,
                               came, went)  # fmt: skip
         sources, targets = leaves.sources - 1.0, leaves.targets - 1.0
         between: F8Array = leaves.cross + sources * went + came * targets
-        between[stays] += total[c[stays]]
+        between += np.where(leaves.parent < 0, total[c], 0.0)
         return between + (sources + went + came + targets) if endpoints else between
 
 

@@ -84,16 +84,17 @@ def between(
     graph: TieGraph, length: NDArray[np.float64] | None, endpoints: bool, progress: Progress
 ) -> NDArray[np.float64]:
     """Betweenness, not normalised; hops (``length`` None) are counted in a smaller graph."""
-    folded = fold(graph) if length is None else None
+    n, folded = graph.n, fold(graph) if length is None else None
     graph, node = (folded.graph, folded.node) if folded else (graph, None)
     searches = Searches(graph.out, graph.into, length, node=node, more=16)
     sums, went = np.zeros((kernels.BLOCKS, 2, graph.n)), np.zeros((2, graph.n))
     everyone = np.arange(graph.n, dtype=np.int32)
-    searches.run(kernels.brandes, everyone, False, sums.ravel(), went, label="betweenness", progress=progress)
+    searches.run(kernels.brandes, everyone, False, sums.ravel(), went, label="betweenness", progress=progress, of=n)
     total, came = blocks_added(sums)
     if folded:
-        return folded.unfold(total, came, *went, endpoints)
-    return total + (came + went[0]) if endpoints else total
+        return folded.unfold(total, came, went[0], went[1], endpoints)
+    out: NDArray[np.float64] = total + (came + went[0]) if endpoints else total
+    return out
 
 
 @overload
@@ -237,7 +238,8 @@ def harmonic_centrality(
     """
     graph, length = lengths(eco, distance, not reverse, layer, relation_weights, normalise)
     source = np.arange(graph.n) if nbunch is None else eco.rows_of(list(nbunch))
-    return _distances(graph, length, source, "harmonic", progress)[2]
+    near: NDArray[np.float64] = _distances(graph, length, source, "harmonic", progress)[2]
+    return near
 
 
 def _distances(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.cpu import paths as kernels
+from ecograph.cpu.threads import over_blocks
 from ecograph.device import check_memory
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
@@ -79,19 +80,28 @@ class Searches:
         self.room = kernels.scratch(self.n, length is None)
 
     def run(
-        self, kernel: Callable[..., None], source: NDArray[np.int32], *results: Any, label: str, progress: Progress,
+        self,
+        kernel: Callable[..., None],
+        source: NDArray[np.int32],
+        *results: Any,
+        label: str,
+        progress: Progress,
         begin: int = 0,
-    ) -> None:  # fmt: skip
+        of: int | None = None,
+    ) -> None:
         """Search from all of ``source`` but the first ``begin``, a round at a time.
 
-        Between two rounds there is a tick, and Ctrl-C gets through.
+        Between two rounds there is a tick, and Ctrl-C gets through. ``of``: how many participants the sources stand for.
         """
-        step = kernels.BLOCKS * max(1, WORK // max(1, self.n + self.arrows[1].size))
-        with track(progress, label, source.size) as tick:
+        of = source.size if of is None else of
+        size = self.n + self.arrows[1].size
+        step = kernels.BLOCKS * max(1, WORK // max(1, size))
+        with track(progress, label, of) as tick:
             for first in range(begin, source.size, step):
                 last = min(first + step, source.size)
-                kernel(*self.arrows, self.node, source, first, last, *self.room, *results)
-                tick(last)
+                over_blocks(kernel, kernels.BLOCKS, size * (last - first), *self.arrows, self.node, source, first, last,
+                            *self.room, *results)  # fmt: skip
+                tick(last * of // source.size)
 
 
 def blocks_added(parts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -56,14 +56,16 @@ def test_moments_are_those_of_the_searches_drawn(ends: list[tuple[int, int]], di
     ids = [f"p{i}" for i in range(N)]
     eco, w = build([*ties, *((id, id, 1.0) for id in ids)]), reference.amounts(ties, ids)
     graph, length = searches.lengths(eco, distance, False, None, None, None)
-    work = module._Searches(graph, length, distance is None, None)
+    work = module._Moments(graph, length, None)
     sources = drawn(seed, N, 48)
-    work.moments(sources[:16])
-    mean, variance = work.moments(sources)
+    work.of(sources[:16])
+    mean, variance = work.of(sources)
     exact, spread = lenses.sampled_betweenness(w, [eco.ids[int(s)] for s in sources], LENGTHS[distance])
     assert_allclose(mean, vector(eco, exact), rtol=(2 * N * N + 80) * U)
     assert_allclose(variance, vector(eco, spread), rtol=0, atol=4 * 48 * U)
-    assert_allclose(work.exact(), betweenness_centrality(eco, distance=distance), rtol=(2 * N * N + 8) * U)
+    whole = sampled_betweenness(eco, 0.01, distance=distance)  # more searches than participants
+    assert whole.bound_reached == 0.0
+    assert_array_equal(whole.values, betweenness_centrality(eco, distance=distance))
 
 
 def test_values_and_bound_are_those_of_the_formula() -> None:
