@@ -35,7 +35,7 @@ def _left(v: int, ptr: I8Array, column: I4Array, parent: I4Array) -> int:
     """The first that v has an arrow with and that isn't folded, or -1."""
     for e in range(ptr[v], ptr[v + 1]):
         if parent[column[e]] < 0:
-            return column[e]
+            return int(column[e])
     return -1
 
 

@@ -57,7 +57,7 @@ class Folded:
         """
         leaves, c = self.leaves, self.member
         # Where members of a class reach each other, each has the others among its sources and targets, not itself.
-        inside = np.where(self.closed, 1.0, again)[c]
+        inside: F8Array = np.where(self.closed, 1.0, again)[c]
         came = (came + self.closed * self.node[3])[c] - inside * leaves.sources
         went = (went + self.closed * self.node[1])[c] - inside * leaves.targets
         kernels.unfold_leaves(leaves.order, leaves.parent, leaves.sources, leaves.targets, leaves.up, leaves.down,

@@ -91,7 +91,7 @@ class Searches:
     ) -> None:
         """Search from all of ``source`` but the first ``begin``, a round at a time.
 
-        Between two rounds there is a tick, and Ctrl-C gets through. ``of``: how many participants the sources stand for.
+        Between two rounds there is a tick, and Ctrl-C gets through. ``of``: how many the sources stand for.
         """
         of = source.size if of is None else of
         size = self.n + self.arrows[1].size
