@@ -40,14 +40,14 @@ class Folded:
     graph : arrows between classes of twins, those with many arrows first.
     node : (4, classes) of each class, as ``cpu.paths`` takes it.
     member : (n,) the class of each participant, -1 for a leaf.
-    closed : (classes,) do its members have arrows to each other?
+    closed : (classes,) 1 where its members have arrows to each other, else 0.
     leaves : how the leaves were folded.
     """
 
     graph: TieGraph
     node: F8Array
     member: I4Array
-    closed: NDArray[np.bool_]
+    closed: F8Array
     leaves: _Leaves
 
     def unfold(self, total: F8Array, came: F8Array, went: F8Array, again: F8Array, endpoints: bool) -> F8Array:
@@ -57,15 +57,17 @@ class Folded:
         """
         leaves, c = self.leaves, self.member
         # Where members of a class reach each other, each has the others among its sources and targets, not itself.
-        inside: F8Array = np.where(self.closed, 1.0, again)[c]
+        inside = np.maximum(self.closed, again)[c]
         came = (came + self.closed * self.node[3])[c] - inside * leaves.sources
         went = (went + self.closed * self.node[1])[c] - inside * leaves.targets
         kernels.unfold_leaves(leaves.order, leaves.parent, leaves.sources, leaves.targets, leaves.up, leaves.down,
                               came, went)  # fmt: skip
         sources, targets = leaves.sources - 1.0, leaves.targets - 1.0
-        between: F8Array = leaves.cross + sources * went + came * targets
-        between += np.where(leaves.parent < 0, total[c], 0.0)
-        return between + (sources + went + came + targets) if endpoints else between
+        between = leaves.cross + np.where(leaves.parent < 0, total[c], 0.0)
+        between += sources * went + came * targets
+        if endpoints:
+            between += sources + went + came + targets
+        return between
 
 
 def fold(graph: TieGraph) -> Folded:
@@ -80,11 +82,11 @@ def fold(graph: TieGraph) -> Folded:
     heads = np.flatnonzero((leader == np.arange(graph.n)) & stays)
     smaller, place = _among(graph, heads)
     member = place[leader]
-    closed = np.bincount(member[close], minlength=heads.size) > 0
+    closed = np.where(np.bincount(member[close], minlength=heads.size) > 0, 1.0, 0.0)
     s, t = leaves.sources[stays], leaves.targets[stays]
     copies, targets, same, sources = (np.bincount(member[stays], w, heads.size) for w in (None, t, s * t, s))
     # Pairs between two of a class, for each of its sources. Whole numbers before the division: nothing cancels.
-    own = np.where(closed | (copies == 1), 0.0, (sources * targets - same) / sources)
+    own = np.where((closed == 1) | (copies == 1), 0.0, (sources * targets - same) / sources)
     return Folded(smaller, np.stack([copies, targets, own, sources]), member, closed, leaves)
 
 
