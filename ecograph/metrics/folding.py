@@ -63,7 +63,7 @@ class Folded:
         kernels.unfold_leaves(leaves.order, leaves.parent, leaves.sources, leaves.targets, leaves.up, leaves.down,
                               came, went)  # fmt: skip
         sources, targets = leaves.sources - 1.0, leaves.targets - 1.0
-        between = leaves.cross + np.where(leaves.parent < 0, total[c], 0.0)
+        between: F8Array = leaves.cross + np.where(leaves.parent < 0, total[c], 0.0)
         between += sources * went + came * targets
         if endpoints:
             between += sources + went + came + targets

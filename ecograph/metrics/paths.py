@@ -54,13 +54,15 @@ def betweenness_centrality(
     WindowError : no tie of the view counts.
     UnitError : ``distance`` is given, the relations have different units and nothing says how to join them.
     EcographError : an unknown distance, lengths that don't add up to a number, or more paths than float64 can count.
-    MemoryLimitError : 768 bytes a participant don't fit.
+    MemoryLimitError : 1,024 bytes for each participant that is searched from don't fit.
 
     Notes
     -----
-    O(n arrows) time in hops, O(n (arrows + n) log n) with lengths. Two paths are equally short where their lengths,
-    added up from s in float64, are equal: exact for hops and for amounts that are multiples of one power of two. Counts
-    of paths above 2**53 are rounded.
+    O(n arrows) time in hops, O(n (arrows + n) log n) with lengths. In hops, participants with one neighbour are folded
+    into it, again and again, and those with the same arrows are searched from and passed as one: exact, as whole
+    numbers count them ([2]_, [3]_). Two paths are equally short where their lengths, added up from s in float64, are
+    equal: exact for hops and for amounts that are multiples of one power of two. Counts of paths above 2**53 are
+    rounded; all that is added is >= 0.
 
     Examples
     --------
@@ -73,6 +75,10 @@ def betweenness_centrality(
     References
     ----------
     .. [1] U. Brandes, "A faster algorithm for betweenness centrality", J. Math. Sociology 25 (2001), 163.
+    .. [2] M. Baglioni, F. Geraci, M. Pellegrini, E. Lastres, "Fast exact computation of betweenness centrality in
+       social networks", ASONAM 2012.
+    .. [3] A. E. Sariyuce, E. Saule, K. Kaya, U. V. Catalyurek, "Shattering and compressing networks for betweenness
+       centrality", SDM 2013.
     """
     graph, length = lengths(eco, distance, reverse, layer, relation_weights, normalise)
     out, n = between(graph, length, endpoints, progress), graph.n
