@@ -193,12 +193,12 @@ class _Moments:
     def __init__(self, graph: TieGraph, length: NDArray[np.float64] | None, progress: Progress) -> None:
         self.n, self.progress, self.done = graph.n, progress, 0
         self.searches = Searches(graph.out, graph.into, length, more=16)
-        self.sums, self.went = np.zeros((kernels.BLOCKS, 2, graph.n)), np.zeros((2, 0))
+        self.sums = np.zeros((kernels.BLOCKS, 2, graph.n))
 
     def of(self, source: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and sample variance of each X over ``source``, which begins with those searched from before."""
         n, size = self.n, source.size
-        self.searches.run(kernels.brandes, source, True, self.sums.ravel(), self.went, begin=self.done,
+        self.searches.run(kernels.SQUARES, source, self.sums.ravel(), np.empty((0, 0)), begin=self.done,
                           label="betweenness", progress=self.progress)  # fmt: skip
         self.done = size
         total, squares = blocks_added(self.sums)

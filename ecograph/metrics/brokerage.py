@@ -105,9 +105,9 @@ def _rows(
 ) -> NDArray[np.float64]:
     n = arrows.ptr.size - 1
     check_memory(8 * n * rows.size, "brokerage of so many conductors", "ask for fewer at a time")
-    out = np.zeros(rows.size * n)
+    out, source = np.zeros(rows.size * n), rows.astype(np.int32)
     searches = Searches(arrows, None, length)
-    searches.run(kernels.brandes_rows, rows.astype(np.int32), out, label="brokerage", progress=progress)
+    searches.run(kernels.ROWS, source, out, np.empty((0, 0)), label="brokerage", progress=progress)
     if np.isnan(out).any():
         raise uncountable()
     return out.reshape(rows.size, n)

@@ -95,7 +95,7 @@ def between(
     searches = Searches(graph.out, graph.into, length, node=node, more=16)
     sums, went = np.zeros((kernels.BLOCKS, 2, graph.n)), np.zeros((2, graph.n))
     everyone = np.arange(graph.n, dtype=np.int32)
-    searches.run(kernels.brandes, everyone, False, sums.ravel(), went, label="betweenness", progress=progress, of=n)
+    searches.run(kernels.SUMS, everyone, sums.ravel(), went, label="betweenness", progress=progress, of=n)
     total, came = blocks_added(sums)
     if folded:
         return folded.unfold(total, came, went[0], went[1], endpoints)
@@ -252,7 +252,7 @@ def _distances(
     graph: TieGraph, length: NDArray[np.float64] | None, rows: NDArray[Any], label: str, progress: Progress
 ) -> NDArray[np.float64]:
     """Along the arrows from each of ``rows``: how many others, the sum of distances, the sum of their inverses."""
-    out = np.zeros((3, rows.size))
+    out, source = np.zeros((3, rows.size)), rows.astype(np.int32)
     searches = Searches(graph.out, graph.into, length)
-    searches.run(kernels.distance_sums, rows.astype(np.int32), out, label=label, progress=progress)
+    searches.run(kernels.DISTANCES, source, np.empty(0), out, label=label, progress=progress)
     return out

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,26 +80,28 @@ class Searches:
 
     def run(
         self,
-        kernel: Callable[..., None],
+        what: int,
         source: NDArray[np.int32],
-        *results: Any,
+        sums: NDArray[np.float64],
+        went: NDArray[np.float64],
+        *,
         label: str,
         progress: Progress,
         begin: int = 0,
         of: int | None = None,
     ) -> None:
-        """Search from all of ``source`` but the first ``begin``, a round at a time.
+        """Search from all of ``source`` but the first ``begin``, a round at a time; results as ``cpu.paths`` says.
 
         Between two rounds there is a tick, and Ctrl-C gets through. ``of``: how many the sources stand for.
         """
-        of = source.size if of is None else of
-        size = self.n + self.arrows[1].size
+        of, size = source.size if of is None else of, self.n + self.arrows[1].size
         step = kernels.BLOCKS * max(1, WORK // max(1, size))
+        kernel = kernels.by_lengths if self.arrows[4].size else kernels.by_hops
         with track(progress, label, of) as tick:
             for first in range(begin, source.size, step):
                 last = min(first + step, source.size)
                 over_blocks(kernel, kernels.BLOCKS, size * (last - first), *self.arrows, self.node, source, first, last,
-                            *self.room, *results)  # fmt: skip
+                            *self.room, what, sums, went)  # fmt: skip
                 tick(last * of // source.size)
 
 
