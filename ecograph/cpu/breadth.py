@@ -150,6 +150,7 @@ def _send_back(
     behind: F8Array,
     order: I4Array,
 ) -> None:
+    """Add up, in ``behind`` of a level, ``paths`` of those in the next (``end`` to ``last``) that arrows lead to."""
     for i in range(np.uint64(begin), np.uint64(end)):
         behind[np.uint64(order[i])] = 0.0
     for i in range(np.uint64(end), np.uint64(last)):
@@ -171,6 +172,7 @@ def _ask_ahead(
     behind: F8Array,
     order: I4Array,
 ) -> None:
+    """The same from the other end."""
     for i in range(np.uint64(end), np.uint64(last)):
         w = np.uint64(order[i])
         front[w] = paths[w]
@@ -207,8 +209,8 @@ def gather(
 
     With x_v the sum over w behind v of targets_w / sigma_w + copies_w x_w, where ``targets`` counts whom the copies of
     w lead to, delta_s(v) = sigma_v x_v: U. Brandes (2001), theorem 6, divided once a participant and not once an
-    arrow. All terms are >= 0, so the relative error stays below (steps + additions) u. Where sigma overflowed, x is 0
-    and delta NaN.
+    arrow; on the way, ``paths`` keeps what those before v add up. All terms are >= 0, so the relative error stays below
+    (steps + additions) u. Where sigma overflowed, x is 0 and delta NaN.
     """
     for level in range(levels - 1, 0, -1):
         begin, end = np.uint64(start[level]), np.uint64(start[level + 1])
