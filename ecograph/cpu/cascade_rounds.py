@@ -1,0 +1,227 @@
+"""One Jacobi round of eight lanes: how a loss is felt, which rows that asks for, and what is left of those."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from ecograph.cpu._jit import F8, I4, I8, U1, F8w, I4w, I8w, U1w, b1, f8, i8, jit
+from ecograph.cpu.cascade_lanes import (
+    NONE,
+    ONE,
+    V8,
+    Lanes,
+    add_scaled,
+    alike,
+    at,
+    gap,
+    least,
+    load,
+    most,
+    pick,
+    some,
+    store,
+)
+from ecograph.cpu.cascade_network import CHANNEL, MARKETS, Channel, Markets
+from ecograph.cpu.cascade_state import BLOCK, CHANGED, PAGE, SHOCKS, SIDE, Shocks, Side, hit_rows
+
+__all__ = ["feel", "image", "round_of"]
+
+I4Array: TypeAlias = NDArray[np.int32]
+I8Array: TypeAlias = NDArray[np.int64]
+F8Array: TypeAlias = NDArray[np.float64]
+U1Array: TypeAlias = NDArray[np.uint8]
+FLOOR = 1e-10  # of the published code: a market that offers no more counts as one that offers 1 unit of money
+DENSE = 4  # looking a row up costs a fourth of recomputing it
+
+
+@jit(V8, F8, I4, f8, F8, I4, b1)
+def _offer(
+    out: F8Array, member: I4Array, total: float, h: F8Array, hit: I4Array, published: bool
+) -> Lanes:
+    """What a market still sells: all less what is lost, or, where half is gone, the sum of what is left.
+
+    Rows that lost nothing add exactly 0 to what is lost, so that other lanes don't change a bit of one.
+    """
+    lost = NONE
+    for i in hit:
+        lost = add_scaled(lost, out[i], gap(ONE, load(h, at(i))))
+    offer = gap(alike(total), lost)
+    much = gap(lost, offer)
+    if some(most(NONE, much)):
+        left = NONE
+        for i in member:
+            left = add_scaled(left, out[i], load(h, at(i)))
+        offer = pick(much, left, offer)
+    return pick(gap(offer, alike(FLOOR)), offer, ONE) if published else offer
+
+
+@jit(V8, f8, V8, V8)
+def _shared(out: float, offer: Lanes, lost: Lanes) -> Lanes:
+    """What is felt of a loss where others offer too: s = out / max(out, offer) times it."""
+    a = most(alike(out), offer)
+    return (out / a[0] * lost[0], out / a[1] * lost[1], out / a[2] * lost[2], out / a[3] * lost[3],
+            out / a[4] * lost[4], out / a[5] * lost[5], out / a[6] * lost[6], out / a[7] * lost[7])  # fmt: skip
+
+
+@jit(i8, F8, I4, F8, V8, b1, F8w, I4w, i8, lanes=True)
+def _move(
+    out: F8Array,
+    rows: I4Array,
+    h: F8Array,
+    offer: Lanes,
+    substitute: bool,
+    felt: F8Array,
+    moved: I4Array,
+    count: int,
+) -> int:
+    """Let the losses of these rows be felt; list those felt otherwise than before, from ``count`` on."""
+    for i in rows:
+        k = at(i)
+        lost = gap(ONE, load(h, k))
+        if substitute:
+            if out[i] <= 0.0:  # nobody reads it
+                continue
+            lost = _shared(out[i], offer, lost)
+        if some(gap(lost, load(felt, k))):
+            store(felt, k, lost)
+            moved[count] = i
+            count += 1
+    return count
+
+
+@jit(i8, MARKETS, SIDE, SHOCKS, b1, b1, lanes=True)
+def feel(markets: Markets, side: Side, shocks: Shocks, substitute: bool, published: bool) -> int:
+    """How the losses of the rows that changed are felt and, where others stand in, of all those hit in their markets.
+
+    Lists whose loss ``moved``; returns how many.
+    """
+    changed, h, felt, moved, out = side.changed[: side.sizes[CHANGED]], side.h, side.felt, side.moved, markets.out
+    if not substitute:
+        return int(_move(out, changed, h, NONE, False, felt, moved, 0))
+    asked, count = 0, 0
+    for i in changed:
+        m = markets.market[i]
+        if shocks.open[m] == 0:
+            shocks.open[m] = 1
+            shocks.asked[asked] = m
+            asked += 1
+    for m in shocks.asked[:asked]:
+        shocks.open[m] = 0
+        begin, end = markets.ptr[m], markets.ptr[m + 1]
+        rows = shocks.rows[: hit_rows(markets.member, side.hit, side.page, begin, end, shocks.rows)]
+        offer = _offer(out, markets.member[begin:end], markets.total[m], h, rows, published)
+        count = _move(out, rows, h, offer, True, felt, moved, count)
+    return count
+
+
+@jit(i8, I4, I8, I4, U1w, I4w)
+def _ask(moved: I4Array, reader_ptr: I8Array, reader: I4Array, mark: U1Array, todo: I4Array) -> int:
+    """List who reads rows that moved."""
+    count = 0
+    for i in moved:
+        for e in range(reader_ptr[i], reader_ptr[i + 1]):
+            t = reader[e]
+            if mark[t] == 0:
+                mark[t] = 1
+                todo[count] = t
+                count += 1
+    return count
+
+
+@jit(types.void, I8, I8, I4, F8, I4, F8, F8, U1, I4, F8w, lanes=True)
+def image(
+    first: I8Array,
+    bound: I8Array,
+    column: I4Array,
+    weight: F8Array,
+    row: I4Array,
+    felt: F8Array,
+    psi: F8Array,
+    struck: U1Array,
+    places: I4Array,
+    left: F8Array,
+) -> None:
+    """What is left of the row at each place: 1 less the largest sum of a run, 0 at least, psi at most."""
+    for q in range(places.size):
+        t, worst = places[q], NONE
+        for r in range(first[t], first[t + 1]):
+            lost = NONE
+            for e in range(bound[r], bound[r + 1]):
+                lost = add_scaled(lost, weight[e], load(felt, at(column[e])))
+            worst = most(worst, lost)
+        allowed = most(NONE, gap(ONE, worst))
+        if struck[row[t]]:
+            allowed = least(allowed, load(psi, at(row[t])))
+        store(left, at(q), allowed)
+
+
+@jit(V8, I4, I4, I4, F8, b1, F8, F8w, U1w, U1w, U1w, I4w, I8w, V8, lanes=True)
+def _take(
+    places: I4Array,
+    row: I4Array,
+    seat: I4Array,
+    live: F8Array,
+    published: bool,
+    left: F8Array,
+    h: F8Array,
+    mark: U1Array,
+    hit: U1Array,
+    page: U1Array,
+    changed: I4Array,
+    sizes: I8Array,
+    largest: Lanes,
+) -> Lanes:
+    """Take what is ``left`` over where a lane lives; returns the largest change (published rule: decrease)."""
+    on, count = load(live, at(0)), sizes[CHANGED]
+    for q in range(places.size):
+        t = places[q]
+        mark[t] = 0
+        i = row[t]
+        k = at(i)
+        old, new = load(h, k), load(left, at(q))
+        fall = pick(on, gap(old, new), NONE)
+        if some(fall):
+            largest = most(largest, fall if published else most(fall, gap(NONE, fall)))
+            store(h, k, pick(on, new, old))
+            hit[seat[i]] = page[seat[i] // PAGE] = 1
+            changed[count] = i
+            count += 1
+    sizes[CHANGED] = count
+    return largest
+
+
+@jit(types.void, CHANNEL, MARKETS, SIDE, SHOCKS, b1, b1, F8, F8w, lanes=True)
+def round_of(
+    channel: Channel,
+    markets: Markets,
+    side: Side,
+    shocks: Shocks,
+    substitute: bool,
+    published: bool,
+    live: F8Array,
+    largest: F8Array,
+) -> None:
+    """One round of the lanes that ``live``; ``largest`` change of each (published rule: decrease).
+
+    All rows are recomputed where so many may change that telling them apart costs more: the others get the bits that
+    they have.
+    """
+    moved = side.moved[: feel(markets, side, shocks, substitute, published)]
+    reads = 0
+    for i in moved:
+        reads += channel.reader_ptr[i + 1] - channel.reader_ptr[i]
+    todo = channel.all
+    if DENSE * reads < channel.column.size:
+        todo = side.todo[: _ask(moved, channel.reader_ptr, channel.reader, side.mark, side.todo)]
+    best, side.sizes[CHANGED] = NONE, 0
+    for begin in range(0, todo.size, BLOCK):
+        places = todo[begin : begin + BLOCK]
+        image(channel.first, channel.bound, channel.column, channel.weight, channel.row, side.felt, shocks.psi,
+              shocks.struck, places, side.left)  # fmt: skip
+        best = _take(places, channel.row, markets.seat, live, published, side.left, side.h, side.mark, side.hit,
+                     side.page, side.changed, side.sizes, best)  # fmt: skip
+    store(largest, at(0), best)
