@@ -28,6 +28,7 @@ from ecograph.cpu.cascade_network import (
     channel,
     essential_shares,
     markets,
+    seats,
 )
 from ecograph.cpu.cascade_rounds import feel, round_of
 from ecograph.cpu.cascade_state import (
@@ -46,11 +47,14 @@ from ecograph.cpu.cascade_state import (
 )
 from ecograph.cpu.threads import over_blocks
 
-__all__ = ["Channel", "Markets", "Network", "Rule", "channel", "essential_shares", "markets", "run_lanes", "run_state"]
+__all__ = ["Channel", "Markets", "Network", "Rule", "channel", "essential_shares", "markets", "run_lanes", "run_state",
+           "seats"]  # fmt: skip
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
 F8Array: TypeAlias = NDArray[np.float64]
+AHEAD = 16  # rounds looked ahead
+TINY = 2.0**-1022
 
 
 def run_lanes(
@@ -62,25 +66,61 @@ def run_lanes(
     NaN where none was found or asked for.
     """
     lanes, n = lane_ptr.size - 1, weight.size
+    order = np.argsort(_rounds_ahead(network, rule, lane_ptr, row), kind="stable")
+    size = np.diff(lane_ptr)[order]
+    ptr = np.concatenate([[0], np.cumsum(size)])
+    entry = np.arange(ptr[-1]) + np.repeat(lane_ptr[:-1][order] - ptr[:-1], size)
+    seat, psi, weighed = network.seat[row[entry]], psi[entry], np.empty(n)
+    weighed[network.seat] = weight
     score, run = np.zeros((lanes, 3)), np.full((lanes, 3), np.nan)
-    groups = (lanes + LANES - 1) // LANES
-    parts = max(1, min(groups, numba.get_num_threads()))
+    parts = max(1, min((lanes + LANES - 1) // LANES, numba.get_num_threads()))
 
     def part(p: int) -> None:
         scratch = new_side(n), new_side(n), new_shocks(network), room(n if bounds else 0, 0.0)
-        _run_groups(*network, rule, lane_ptr, row, psi, weight, bounds, p, parts, *scratch, score, run)
+        _run_groups(*network[:3], rule, ptr, seat, psi, weighed, bounds, p, parts, *scratch, score, run)
 
     over_blocks(part, parts, lanes * network.up.column.size)
-    return score, run
+    back = np.argsort(order)
+    return score[back], run[back]
 
 
 def run_state(network: Network, rule: Rule, row: I4Array, psi: F8Array) -> tuple[F8Array, F8Array, F8Array, F8Array]:
     """``hd`` and ``hu`` of every row at the end of one lane, what is felt of its loss down, and ``run``."""
-    n = network.markets.out.size
+    n, seat = network.seat.size, network.seat
     down, up, shocks, run = new_side(n), new_side(n), new_shocks(network), np.empty((1, 3))
-    _run_group(*network, rule, np.array([0, row.size]), row, psi, down, up, shocks, 0, run)
+    _run_group(*network[:3], rule, np.array([0, row.size]), seat[row], psi, down, up, shocks, 0, run)
     feel(network.markets, down, shocks, rule.substitute, rule.published)
-    return down.h[::LANES].copy(), up.h[::LANES].copy(), down.felt[::LANES].copy(), run[0, :2]
+    hd, hu, felt = (lanes.reshape(n, LANES)[seat, 0] for lanes in (down.h, up.h, down.felt))
+    return hd, hu, felt, run[0, :2]
+
+
+def _rounds_ahead(network: Network, rule: Rule, lane_ptr: I8Array, row: I4Array) -> F8Array:
+    """About how many rounds each lane will take: lanes that stop together keep each other company.
+
+    As many as the longest chain of sales has links whose shares multiply to more than ``stop``; the best such product
+    parts those of as many. Nothing but time depends on it.
+    """
+    lanes, n = lane_ptr.size - 1, network.seat.size
+    if lanes <= LANES:
+        return np.zeros(lanes)
+    share, rounds = np.ones(n), np.zeros(n)
+    for _ in range(AHEAD):
+        farther = np.zeros(n)
+        _farther(network.up.row, network.up.first, network.up.bound, network.up.column, network.up.weight, share, farther)
+        rounds += np.where(farther > rule.stop, 1.0, 0.5 * farther / max(rule.stop, TINY))
+        share = np.where(farther > rule.stop, farther, 0.0)
+    struck = np.append((rounds + 0.5 * share)[network.seat[row]], 0.0)
+    return np.where(np.diff(lane_ptr) > 0, np.maximum.reduceat(struck, lane_ptr[:-1]), 0.0)
+
+
+@jit(types.void, I4, I8, I8, I4, F8, F8, F8w)
+def _farther(
+    row: I4Array, first: I8Array, bound: I8Array, column: I4Array, weight: F8Array, share: F8Array, farther: F8Array
+) -> None:
+    """The largest product of a share and one more weight."""
+    for t in range(row.size):
+        for e in range(bound[first[t]], bound[first[t + 1]]):
+            farther[column[e]] = max(farther[column[e]], weight[e] * share[row[t]])
 
 
 @jit(types.void, CHANNEL, CHANNEL, MARKETS, RULE, I8, I4, F8, SIDE, SIDE, SHOCKS, i8, F8w_2)
@@ -101,8 +141,8 @@ def _run_group(
     """Up to eight lanes from ``first`` on, each until it stops; what it then has stays."""
     width = min(LANES, lane_ptr.size - 1 - first)
     ptr = lane_ptr[first : first + width + 1]
-    shock(markets, one, ptr, row, psi, shocks)
-    shock(markets, other, ptr, row, psi, shocks)
+    shock(one, ptr, row, psi, shocks)
+    shock(other, ptr, row, psi, shocks)
     live, fell, sank = np.zeros(LANES), np.empty(LANES), np.empty(LANES)
     live[:width] = 1.0
     rounds, going = 0, True
@@ -121,15 +161,13 @@ def _run_group(
                 going = going or live[lane] > 0.0
 
 
-@jit(types.void, MARKETS, SIDE, SIDE, SHOCKS, F8, i8, F8w_2)
-def _score(
-    markets: Markets, down: Side, up: Side, shocks: Shocks, weight: F8Array, first: int, score: F8Array
-) -> None:
-    """Weighted sums of the losses (total, down, up), by seat: rows that lost nothing add exactly 0."""
-    for i in shocks.rows[: hit_rows(markets.member, up.hit, up.page, 0, up.hit.size, shocks.rows)]:
-        touch(markets.seat, i, down.hit, down.page)
+@jit(types.void, SIDE, SIDE, SHOCKS, F8, i8, F8w_2)
+def _score(down: Side, up: Side, shocks: Shocks, weight: F8Array, first: int, score: F8Array) -> None:
+    """Weighted sums of the losses (total, down, up), by row: those that lost nothing add exactly 0."""
+    for i in shocks.rows[: hit_rows(up.hit, up.page, 0, up.hit.size, shocks.rows)]:
+        touch(i, down.hit, down.page)
     total = fell = sank = NONE
-    for i in shocks.rows[: hit_rows(markets.member, down.hit, down.page, 0, down.hit.size, shocks.rows)]:
+    for i in shocks.rows[: hit_rows(down.hit, down.page, 0, down.hit.size, shocks.rows)]:
         hd, hu = load(down.h, at(i)), load(up.h, at(i))
         total = add_scaled(total, weight[i], gap(ONE, least(hd, hu)))
         fell = add_scaled(fell, weight[i], gap(ONE, hd))
@@ -192,8 +230,8 @@ def _run_groups(
     """Every ``parts``-th group of eight lanes, one after the other."""
     for first in range(part * LANES, score.shape[0], parts * LANES):
         _run_group(down, up, markets, rule, lane_ptr, row, psi, one, other, shocks, first, run)
-        _score(markets, one, other, shocks, weight, first, score)
+        _score(one, other, shocks, weight, first, score)
         if bounds:
             _bounds(down, up, markets, rule, one, other, shocks, kept, first, run)
-        clear(markets, other, shocks)
-        clear(markets, one, shocks)
+        clear(other, shocks)
+        clear(one, shocks)

@@ -29,11 +29,11 @@ def _lanes_of(bits: int) -> Lanes:
             float(bits >> 4 & 1), float(bits >> 5 & 1), float(bits >> 6 & 1), float(bits >> 7 & 1))  # fmt: skip
 
 
-@jit(i8, CHANNEL, MARKETS, SIDE, U1w)
-def _close(channel: Channel, markets: Markets, side: Side, met: U1Array) -> int:
+@jit(i8, CHANNEL, SIDE, U1w)
+def _close(channel: Channel, side: Side, met: U1Array) -> int:
     """List as ``changed`` whom a loss gets to, though too small for float64 to tell; ``met`` has the lanes as bits."""
     rows = side.changed
-    count = hit_rows(markets.member, side.hit, side.page, 0, side.hit.size, rows)
+    count = hit_rows(side.hit, side.page, 0, side.hit.size, rows)
     for i in rows[:count]:
         for lane in range(LANES):
             if side.h[at(i) + np.uint64(lane)] < 1.0:
@@ -48,8 +48,8 @@ def _close(channel: Channel, markets: Markets, side: Side, met: U1Array) -> int:
                 if met[j] | bits != met[j]:
                     met[j] |= bits
                     more = True
-                    if side.hit[markets.seat[j]] == 0:
-                        side.hit[markets.seat[j]] = side.page[markets.seat[j] // PAGE] = 1
+                    if side.hit[j] == 0:
+                        side.hit[j] = side.page[j // PAGE] = 1
                         rows[count] = j
                         count += 1
             q += 1
@@ -166,7 +166,7 @@ def bound_of(
     ``rounds`` aren't looked at. The state is lost.
     """
     met, below, lower = np.zeros(side.mark.size, np.uint8), np.empty(LANES), np.zeros(LANES)
-    count = _close(channel, markets, side, met)
+    count = _close(channel, side, met)
     side.sizes[CHANGED], places = count, side.todo[:count]
     for q in range(count):
         places[q] = channel.place[side.changed[q]]

@@ -12,7 +12,7 @@ from ecograph.cpu._jit import F8, I4, I8, F8w, b1, f8, i8, jit
 from ecograph.cpu.csr import by_provider
 
 __all__ = ["CHANNEL", "MARKETS", "RULE", "Channel", "Markets", "Network", "Rule", "channel", "essential_shares",
-           "markets"]  # fmt: skip
+           "markets", "seats"]  # fmt: skip
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
@@ -22,10 +22,10 @@ F8Array: TypeAlias = NDArray[np.float64]
 class Channel(NamedTuple):
     """One way for losses to go: what each row reads, in runs of entries of which the largest sum counts.
 
-    Rows stand in ``place`` by how many entries they have: loops then end as the one before did, which processors
+    Rows have their ``place`` by how many entries they have: a loop then ends as the one before did, which processors
     foresee. The row at place t has runs ``first[t]``, ..., run r the entries ``bound[r]``, ...: ``weight`` times the
     loss of ``column``, in the order of the table; weights are above 0. ``group`` of a run is -1 where inputs are
-    linear. ``all`` counts places. Row i is read at ``reader[reader_ptr[i]]``, ...
+    linear. ``all`` counts places. Row i is read at places ``reader[reader_ptr[i]]``, ...
     """
 
     all: I4Array
@@ -41,22 +41,24 @@ class Channel(NamedTuple):
 
 
 class Markets(NamedTuple):
-    """Who can stand in for whom: rows in ``seat`` by market, members of m from ``ptr[m]`` on, ``total`` what they sell."""
+    """Who can stand in for whom: rows of market m are ``ptr[m]``, ..., and sell ``total``; ``out`` and ``market`` by row."""
 
     out: F8Array
     market: I4Array
     ptr: I8Array
-    member: I4Array
-    seat: I4Array
     total: F8Array
 
 
 class Network(NamedTuple):
-    """Both channels: ``down`` from providers to receivers, ``up`` back; and the markets."""
+    """Both channels, ``down`` from providers to receivers and ``up`` back, and the markets.
+
+    Rows are sorted by market here, and then as in the table: its row j is ``seat[j]``.
+    """
 
     down: Channel
     up: Channel
     markets: Markets
+    seat: I4Array
 
 
 class Rule(NamedTuple):
@@ -69,22 +71,29 @@ class Rule(NamedTuple):
 
 
 CHANNEL = types.NamedTuple([I4, I4, I4, I8, I8, I4, F8, I4, I8, I4], Channel)
-MARKETS = types.NamedTuple([F8, I4, I8, I4, I4, F8], Markets)
+MARKETS = types.NamedTuple([F8, I4, I8, F8], Markets)
 RULE = types.NamedTuple([b1, b1, f8, i8], Rule)
 
 
-def channel(ptr: I8Array, column: I4Array, weight: F8Array, run: I4Array | None = None) -> Channel:
-    """Rows as they stand in the table, laid out. Entries of one ``run`` of a row are neighbours; None: one a row.
+def seats(market: I4Array) -> I4Array:
+    """Rows of the table by market."""
+    seat = np.empty(market.size, np.int32)
+    seat[np.argsort(market, kind="stable")] = np.arange(market.size, dtype=np.int32)
+    return seat
+
+
+def channel(seat: I4Array, ptr: I8Array, column: I4Array, weight: F8Array, run: I4Array | None = None) -> Channel:
+    """Rows of the table laid out. Entries of one ``run`` of a row are neighbours; None: one run a row.
 
     Entries of weight 0 pass nothing on and are left out.
     """
     n, kept = ptr.size - 1, np.flatnonzero(weight > 0)
     before = np.searchsorted(kept, ptr)  # entries that count, before each row
-    row = np.argsort(np.diff(before), kind="stable").astype(np.int32)
-    size = np.diff(before)[row]
+    source = np.lexsort((seat, np.diff(before)))
+    size = np.diff(before)[source]
     start = np.concatenate([[0], np.cumsum(size)])
-    entry = kept[np.arange(start[-1]) + np.repeat(before[row] - start[:-1], size)]
-    every, place = np.arange(n, dtype=np.int32), np.empty(n, np.int32)
+    entry = kept[np.arange(start[-1]) + np.repeat(before[source] - start[:-1], size)]
+    every, row, place = np.arange(n, dtype=np.int32), seat[source], np.empty(n, np.int32)
     place[row] = every
     run = np.full(column.size, -1, np.int32) if run is None else run
     opens = np.zeros(entry.size, np.bool_)
@@ -92,30 +101,29 @@ def channel(ptr: I8Array, column: I4Array, weight: F8Array, run: I4Array | None 
     opens[1:] |= run[entry[1:]] != run[entry[:-1]]
     bound = np.append(np.flatnonzero(opens), entry.size)
     first = np.concatenate([[0], np.cumsum(opens)])[start]
-    reader_ptr, readers = by_provider(column[entry], n)
+    column = seat[column[entry]]
+    reader_ptr, readers = by_provider(column, n)
     reader, group = np.repeat(every, size)[readers], run[entry[bound[:-1]]]
-    return Channel(every, row, place, first, bound, column[entry], weight[entry], group, reader_ptr, reader)
+    return Channel(every, row, place, first, bound, column, weight[entry], group, reader_ptr, reader)
 
 
-def markets(out: F8Array, market: I4Array) -> Markets:
-    """Rows by market, then as they stand in the table."""
-    member = np.argsort(market, kind="stable").astype(np.int32)
+def markets(seat: I4Array, out: F8Array, market: I4Array) -> Markets:
+    """Of rows of the table."""
     ptr = np.concatenate([[0], np.cumsum(np.bincount(market))]).astype(np.int64)
-    seat = np.empty(out.size, np.int32)
-    seat[member] = np.arange(out.size, dtype=np.int32)
-    total = np.zeros(ptr.size - 1)
-    _market_totals(out, ptr, member, total)
-    return Markets(out, market, ptr, member, seat, total)
+    sold, total = np.empty(out.size), np.zeros(ptr.size - 1)
+    sold[seat] = out
+    _market_totals(sold, ptr, total)
+    return Markets(sold, np.repeat(np.arange(total.size, dtype=np.int32), np.diff(ptr)), ptr, total)
 
 
-@jit(types.void, F8, I8, I4, F8w)
-def _market_totals(out: F8Array, ptr: I8Array, member: I4Array, total: F8Array) -> None:
-    """Neumaier's sum, members in order: off by hardly more than one rounding, however many there are."""
+@jit(types.void, F8, I8, F8w)
+def _market_totals(out: F8Array, ptr: I8Array, total: F8Array) -> None:
+    """Neumaier's sum, rows in order: off by hardly more than one rounding, however many there are."""
     for m in range(total.size):
         high, low = 0.0, 0.0
-        for i in member[ptr[m] : ptr[m + 1]]:
-            new = high + out[i]
-            low += (high - new) + out[i] if high >= out[i] else (out[i] - new) + high
+        for value in out[ptr[m] : ptr[m + 1]]:
+            new = high + value
+            low += (high - new) + value if high >= value else (value - new) + high
             high = new
         total[m] = high + low
 

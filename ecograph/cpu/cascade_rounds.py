@@ -38,10 +38,8 @@ FLOOR = 1e-10  # of the published code: a market that offers no more counts as o
 DENSE = 4  # looking a row up costs a fourth of recomputing it
 
 
-@jit(V8, F8, I4, f8, F8, I4, b1)
-def _offer(
-    out: F8Array, member: I4Array, total: float, h: F8Array, hit: I4Array, published: bool
-) -> Lanes:
+@jit(V8, F8, i8, i8, f8, F8, I4, b1)
+def _offer(out: F8Array, begin: int, end: int, total: float, h: F8Array, hit: I4Array, published: bool) -> Lanes:
     """What a market still sells: all less what is lost, or, where half is gone, the sum of what is left.
 
     Rows that lost nothing add exactly 0 to what is lost, so that other lanes don't change a bit of one.
@@ -53,7 +51,7 @@ def _offer(
     much = gap(lost, offer)
     if some(most(NONE, much)):
         left = NONE
-        for i in member:
+        for i in range(begin, end):
             left = add_scaled(left, out[i], load(h, at(i)))
         offer = pick(much, left, offer)
     return pick(gap(offer, alike(FLOOR)), offer, ONE) if published else offer
@@ -112,8 +110,8 @@ def feel(markets: Markets, side: Side, shocks: Shocks, substitute: bool, publish
     for m in shocks.asked[:asked]:
         shocks.open[m] = 0
         begin, end = markets.ptr[m], markets.ptr[m + 1]
-        rows = shocks.rows[: hit_rows(markets.member, side.hit, side.page, begin, end, shocks.rows)]
-        offer = _offer(out, markets.member[begin:end], markets.total[m], h, rows, published)
+        rows = shocks.rows[: hit_rows(side.hit, side.page, begin, end, shocks.rows)]
+        offer = _offer(out, begin, end, markets.total[m], h, rows, published)
         count = _move(out, rows, h, offer, True, felt, moved, count)
     return count
 
@@ -159,11 +157,10 @@ def image(
         store(left, at(q), allowed)
 
 
-@jit(V8, I4, I4, I4, F8, b1, F8, F8w, U1w, U1w, U1w, I4w, I8w, V8, lanes=True)
+@jit(V8, I4, I4, F8, b1, F8, F8w, U1w, U1w, U1w, I4w, I8w, V8, lanes=True)
 def _take(
     places: I4Array,
     row: I4Array,
-    seat: I4Array,
     live: F8Array,
     published: bool,
     left: F8Array,
@@ -187,7 +184,7 @@ def _take(
         if some(fall):
             largest = most(largest, fall if published else most(fall, gap(NONE, fall)))
             store(h, k, pick(on, new, old))
-            hit[seat[i]] = page[seat[i] // PAGE] = 1
+            hit[i] = page[i // PAGE] = 1
             changed[count] = i
             count += 1
     sizes[CHANGED] = count
@@ -222,6 +219,6 @@ def round_of(
         places = todo[begin : begin + BLOCK]
         image(channel.first, channel.bound, channel.column, channel.weight, channel.row, side.felt, shocks.psi,
               shocks.struck, places, side.left)  # fmt: skip
-        best = _take(places, channel.row, markets.seat, live, published, side.left, side.h, side.mark, side.hit,
+        best = _take(places, channel.row, live, published, side.left, side.h, side.mark, side.hit,
                      side.page, side.changed, side.sizes, best)  # fmt: skip
     store(largest, at(0), best)

@@ -8,9 +8,9 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, I4, I8, U1, F8w, I4w, I8w, U1w, b1, i8, jit
+from ecograph.cpu._jit import F8, I4, I8, U1, F8w, I4w, I8w, U1w, i8, jit
 from ecograph.cpu.cascade_lanes import NONE, ONE, at, room, store
-from ecograph.cpu.cascade_network import MARKETS, Markets, Network
+from ecograph.cpu.cascade_network import Network
 
 __all__ = ["BLOCK", "CHANGED", "PAGE", "PAST", "SHOCKS", "SIDE", "VISITED", "Shocks", "Side", "clear", "hit_rows",
            "new_shocks", "new_side", "shock", "touch"]  # fmt: skip
@@ -21,7 +21,7 @@ F8Array: TypeAlias = NDArray[np.float64]
 U1Array: TypeAlias = NDArray[np.uint8]
 
 PAST = 8  # rounds over which the rate is taken: 2, 4 and 8 divide it, so losses that go to and fro don't fool it
-PAGE = 64  # seats
+PAGE = 64  # rows
 BLOCK = 128  # rows whose images wait to be taken over, in the nearest cache
 CHANGED, VISITED = range(2)  # of Side.sizes
 
@@ -31,8 +31,8 @@ class Side(NamedTuple):
 
     ``changed`` lists the rows whose h the last round changed in some lane, ``moved`` those whose loss is felt
     otherwise than before, ``todo`` (by ``mark``) the places that read them, ``left`` what a block of these comes to.
-    ``hit``, by seat: rows that ever changed; ``page``: are there any among 64 seats? ``past``: largest changes of
-    late, eight lanes a round. ``sizes``: how many changed; entries read so far.
+    ``hit``: rows that ever changed; ``page``: are there any among 64? ``past``: largest changes of late, eight lanes a
+    round. ``sizes``: how many changed; entries read so far.
     """
 
     h: F8Array
@@ -71,33 +71,31 @@ def new_side(n: int) -> Side:
 
 def new_shocks(net: Network) -> Shocks:
     """No shock."""
-    n, markets = net.markets.out.size, net.markets.total.size
-    asked, seen = np.empty(markets, np.int32), np.zeros(markets, np.uint8)
-    return Shocks(room(n, 1.0), np.zeros(n, np.uint8), np.empty(n, np.int32), asked, seen)
+    n, m = net.markets.out.size, net.markets.total.size
+    rows, asked = np.empty(n, np.int32), np.empty(m, np.int32)
+    return Shocks(room(n, 1.0), np.zeros(n, np.uint8), rows, asked, np.zeros(m, np.uint8))
 
 
-@jit(types.void, I4, i8, U1w, U1w)
-def touch(seat: I4Array, i: int, hit: U1Array, page: U1Array) -> None:
+@jit(types.void, i8, U1w, U1w)
+def touch(i: int, hit: U1Array, page: U1Array) -> None:
     """Row i counts among those hit."""
-    hit[seat[i]] = 1
-    page[seat[i] // PAGE] = 1
+    hit[i] = page[i // PAGE] = 1
 
 
-@jit(i8, I4, U1, U1, i8, i8, I4w)
-def hit_rows(member: I4Array, hit: U1Array, page: U1Array, begin: int, end: int, rows: I4Array) -> int:
-    """List the rows hit among some seats, in this order; returns how many."""
+@jit(i8, U1, U1, i8, i8, I4w)
+def hit_rows(hit: U1Array, page: U1Array, begin: int, end: int, rows: I4Array) -> int:
+    """List the rows hit among some, in order; returns how many."""
     count = 0
     for p in range(begin // PAGE, (end + PAGE - 1) // PAGE):
         if page[p]:
-            for seat in range(max(begin, p * PAGE), min(end, (p + 1) * PAGE)):
-                if hit[seat]:
-                    rows[count] = member[seat]
-                    count += 1
+            for i in range(max(begin, p * PAGE), min(end, (p + 1) * PAGE)):
+                rows[count] = i
+                count += hit[i]
     return count
 
 
-@jit(types.void, MARKETS, SIDE, I8, I4, F8, SHOCKS)
-def shock(markets: Markets, side: Side, ptr: I8Array, row: I4Array, psi: F8Array, shocks: Shocks) -> None:
+@jit(types.void, SIDE, I8, I4, F8, SHOCKS)
+def shock(side: Side, ptr: I8Array, row: I4Array, psi: F8Array, shocks: Shocks) -> None:
     """Lane l starts with ``psi`` of the rows from ``ptr[l]`` to ``ptr[l + 1]``."""
     count = 0
     for lane in range(ptr.size - 1):
@@ -105,22 +103,22 @@ def shock(markets: Markets, side: Side, ptr: I8Array, row: I4Array, psi: F8Array
             i = row[q]
             side.h[at(i) + np.uint64(lane)] = shocks.psi[at(i) + np.uint64(lane)] = psi[q]
             shocks.struck[i] = 1
-            if side.hit[markets.seat[i]] == 0:
-                touch(markets.seat, i, side.hit, side.page)
+            if side.hit[i] == 0:
+                touch(i, side.hit, side.page)
                 side.changed[count] = i
                 count += 1
     side.sizes[CHANGED] = count
 
 
-@jit(types.void, MARKETS, SIDE, SHOCKS)
-def clear(markets: Markets, side: Side, shocks: Shocks) -> None:
+@jit(types.void, SIDE, SHOCKS)
+def clear(side: Side, shocks: Shocks) -> None:
     """Back to where nothing is lost, at the cost of what was."""
-    count = hit_rows(markets.member, side.hit, side.page, 0, side.hit.size, shocks.rows)
-    for i in shocks.rows[:count]:
-        store(side.h, at(i), ONE)
-        store(side.felt, at(i), NONE)
+    h, felt = side.h, side.felt
+    for i in shocks.rows[: hit_rows(side.hit, side.page, 0, side.hit.size, shocks.rows)]:
+        store(h, at(i), ONE)
+        store(felt, at(i), NONE)
+        side.hit[i] = side.page[i // PAGE] = 0
         if shocks.struck[i]:
             store(shocks.psi, at(i), ONE)
             shocks.struck[i] = 0
-        side.hit[markets.seat[i]] = side.page[markets.seat[i] // PAGE] = 0
     side.sizes[CHANGED] = 0

@@ -38,7 +38,7 @@ class Built:
     @property
     def out(self) -> NDArray[np.float64]:
         """What each one sells in the data."""
-        return self.network.markets.out
+        return self.sells.inflow
 
     @property
     def revenue(self) -> NDArray[np.float64]:
@@ -76,14 +76,15 @@ def build(
     out, up = share_rows(out_ptr, amount[rows], demand, 1.0)
     buyer = receiver[rows]
     market = group_codes(pl.select(pl.coalesce(text_column(eco, "market"), text_column(eco, "group"))).to_series())
+    seat = kernels.seats(market)
     network = kernels.Network(
-        kernels.channel(found.ptr, provider, down, run),
-        kernels.channel(out_ptr, buyer, up),
-        kernels.markets(out, market),
+        kernels.channel(seat, found.ptr, provider, down, run),
+        kernels.channel(seat, out_ptr, buyer, up),
+        kernels.markets(seat, out, market),
+        seat,
     )
-    for part in network:
-        for array in part:
-            array.setflags(write=False)
+    for array in (*network.down, *network.up, *network.markets, seat):
+        array.setflags(write=False)
     leaks = (demand > 0).astype(np.uint8)
     sells = Dependence(out_ptr, buyer, up, out, leaks, found.relations, demand, 1.0, found.factor)
     classes = components(sells, np.arange(n))

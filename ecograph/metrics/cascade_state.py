@@ -136,8 +136,8 @@ def cascade_attribution(
     hd, hu, felt, psi = _state(eco, built, closure, substitution, tol)
     binding = {"down": bool(hd[o] <= hu[o]), "up": bool(hu[o] <= hd[o])}
     parts = [
-        ("down", *_terms(built.network.down, o, felt, psi[o], "linear")),
-        ("up", *_terms(built.network.up, o, 1.0 - hu, psi[o], "customers")),
+        ("down", *_terms(built.network, built.network.down, o, felt, psi[o], "linear")),
+        ("up", *_terms(built.network, built.network.up, o, 1.0 - hu, psi[o], "customers")),
     ]
     frames = [_frame(eco, *part, binding=binding[part[0]]) for part in parts]
     return pl.concat(frames)
@@ -161,16 +161,18 @@ def _state(
 
 
 def _terms(
-    net: kernels.Channel, o: int, felt: F8Array, psi: float, linear: str
+    network: kernels.Network, net: kernels.Channel, o: int, felt: F8Array, psi: float, linear: str
 ) -> tuple[str, NDArray[np.int32], F8Array]:
     """The constraint that binds, its partners and their terms."""
     best, worst = ("shock", np.full(1, -1, np.int32), np.full(1, 1.0 - psi)), 1.0 - psi
-    for r in range(*net.first[net.place[o] :][:2]):
+    place, who = net.place[network.seat[o]], np.argsort(network.seat).astype(np.int32)
+    for r in range(net.first[place], net.first[place + 1]):
         entries = slice(net.bound[r], net.bound[r + 1])
-        term = net.weight[entries] * felt[net.column[entries]]
+        partner = who[net.column[entries]]
+        term = net.weight[entries] * felt[partner]
         if term.sum() > worst:
             worst = float(term.sum())
-            best = (linear if net.group[r] < 0 else "essential", net.column[entries], term)
+            best = (linear if net.group[r] < 0 else "essential", partner, term)
     return best
 
 
