@@ -53,7 +53,7 @@ def _close(channel: Channel, side: Side, met: U1Array) -> int:
                         rows[count] = j
                         count += 1
             q += 1
-    return count
+    return int(count)
 
 
 @jit(V8, CHANNEL, MARKETS, I4, U1, b1)
@@ -66,13 +66,15 @@ def _rounding(channel: Channel, markets: Markets, places: I4Array, met: U1Array,
     if substitute:
         for m in range(markets.total.size):
             seats = max(seats, markets.ptr[m + 1] - markets.ptr[m])
-    return add_scaled(alike(2.0**-53 * (seats + 16)), 2.0**-53, longest)
+    slack: Lanes = add_scaled(alike(2.0**-53 * (seats + 16)), 2.0**-53, longest)
+    return slack
 
 
 @jit(V8, F8, u8, V8)
 def _start(kept: F8Array, k: np.uint64, step: Lanes) -> Lanes:
     """What was kept less a step, 0 at least."""
-    return most(NONE, gap(load(kept, k), step))
+    start: Lanes = most(NONE, gap(load(kept, k), step))
+    return start
 
 
 @jit(V8, I4, I4, U1, F8, F8, V8, V8, F8w, V8, lanes=True)

@@ -41,7 +41,10 @@ class Channel(NamedTuple):
 
 
 class Markets(NamedTuple):
-    """Who can stand in for whom: rows of market m are ``ptr[m]``, ..., and sell ``total``; ``out`` and ``market`` by row."""
+    """Who can stand in for whom: rows ``ptr[m]``, ... are those of market m, and sell ``total``.
+
+    By row: what it sells (``out``), and its ``market``.
+    """
 
     out: F8Array
     market: I4Array

@@ -26,7 +26,7 @@ from ecograph.cpu.cascade_lanes import (
     store,
 )
 from ecograph.cpu.cascade_network import CHANNEL, MARKETS, Channel, Markets
-from ecograph.cpu.cascade_state import BLOCK, CHANGED, PAGE, SHOCKS, SIDE, Shocks, Side, hit_rows
+from ecograph.cpu.cascade_state import BLOCK, CHANGED, PAGE, SHOCKS, SIDE, VISITED, Shocks, Side, hit_rows
 
 __all__ = ["feel", "image", "round_of"]
 
@@ -44,17 +44,19 @@ def _offer(out: F8Array, begin: int, end: int, total: float, h: F8Array, hit: I4
 
     Rows that lost nothing add exactly 0 to what is lost, so that other lanes don't change a bit of one.
     """
-    lost = NONE
+    lost: Lanes = NONE
     for i in hit:
         lost = add_scaled(lost, out[i], gap(ONE, load(h, at(i))))
-    offer = gap(alike(total), lost)
+    offer: Lanes = gap(alike(total), lost)
     much = gap(lost, offer)
     if some(most(NONE, much)):
         left = NONE
         for i in range(begin, end):
             left = add_scaled(left, out[i], load(h, at(i)))
         offer = pick(much, left, offer)
-    return pick(gap(offer, alike(FLOOR)), offer, ONE) if published else offer
+    if published:
+        offer = pick(gap(offer, alike(FLOOR)), offer, ONE)
+    return offer
 
 
 @jit(V8, f8, V8, V8)
@@ -208,17 +210,20 @@ def round_of(
     they have.
     """
     moved = side.moved[: feel(markets, side, shocks, substitute, published)]
-    reads = 0
+    reads, visited, first, bound = 0, channel.column.size, channel.first, channel.bound
     for i in moved:
         reads += channel.reader_ptr[i + 1] - channel.reader_ptr[i]
     todo = channel.all
     if DENSE * reads < channel.column.size:
-        todo = side.todo[: _ask(moved, channel.reader_ptr, channel.reader, side.mark, side.todo)]
+        todo, visited = side.todo[: _ask(moved, channel.reader_ptr, channel.reader, side.mark, side.todo)], 0
+        for t in todo:
+            visited += bound[first[t + 1]] - bound[first[t]]
+    side.sizes[VISITED] += visited
     best, side.sizes[CHANGED] = NONE, 0
     for begin in range(0, todo.size, BLOCK):
         places = todo[begin : begin + BLOCK]
-        image(channel.first, channel.bound, channel.column, channel.weight, channel.row, side.felt, shocks.psi,
-              shocks.struck, places, side.left)  # fmt: skip
+        image(first, bound, channel.column, channel.weight, channel.row, side.felt, shocks.psi, shocks.struck, places,
+              side.left)  # fmt: skip
         best = _take(places, channel.row, live, published, side.left, side.h, side.mark, side.hit,
                      side.page, side.changed, side.sizes, best)  # fmt: skip
     store(largest, at(0), best)

@@ -64,9 +64,11 @@ SHOCKS = types.NamedTuple([F8w, U1w, I4w, I4w, U1w], Shocks)
 
 def new_side(n: int) -> Side:
     """Where nothing is lost yet."""
-    lists, flags = np.empty((3, n), np.int32), np.zeros((2, n), np.uint8)
+    changed, moved, todo = np.empty((3, n), np.int32)
+    mark, hit = np.zeros((2, n), np.uint8)
     page = np.zeros(n // PAGE + 1, np.uint8)
-    return Side(room(n, 1.0), room(n, 0.0), *lists, room(BLOCK, 0.0), *flags, page, room(PAST, 0.0), np.zeros(2, np.int64))
+    past, sizes = room(PAST, 0.0), np.zeros(2, np.int64)
+    return Side(room(n, 1.0), room(n, 0.0), changed, moved, todo, room(BLOCK, 0.0), mark, hit, page, past, sizes)
 
 
 def new_shocks(net: Network) -> Shocks:
