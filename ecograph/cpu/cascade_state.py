@@ -92,7 +92,7 @@ def hit_rows(hit: U1Array, page: U1Array, begin: int, end: int, rows: I4Array) -
         if page[p]:
             for i in range(max(begin, p * PAGE), min(end, (p + 1) * PAGE)):
                 rows[count] = i
-                count += hit[i]
+                count += int(hit[i])
     return count
 
 
