@@ -15,7 +15,9 @@ from numba import types
 from numpy.typing import NDArray
 
 from ecograph.cpu._jit import F8, I4, I8, F8w, F8w_2, b1, i8, jit
+from ecograph.cpu.cascade_ahead import rounds_ahead
 from ecograph.cpu.cascade_bounds import bound_of
+from ecograph.cpu.cascade_felt import feel
 from ecograph.cpu.cascade_lanes import LANES, NONE, ONE, add_scaled, at, gap, least, load, pick, room, store
 from ecograph.cpu.cascade_network import (
     CHANNEL,
@@ -30,7 +32,7 @@ from ecograph.cpu.cascade_network import (
     markets,
     seats,
 )
-from ecograph.cpu.cascade_rounds import feel, round_of
+from ecograph.cpu.cascade_rounds import round_of
 from ecograph.cpu.cascade_state import (
     PAST,
     SHOCKS,
@@ -53,8 +55,6 @@ __all__ = ["Channel", "Markets", "Network", "Rule", "channel", "essential_shares
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
 F8Array: TypeAlias = NDArray[np.float64]
-AHEAD = 16  # rounds looked ahead
-TINY = 2.0**-1022
 
 
 def run_lanes(
@@ -73,7 +73,7 @@ def run_lanes(
     NaN where none was found or asked for. How many arrows rounds went along, eight lanes at a time, joins ``visits``.
     """
     lanes, n = lane_ptr.size - 1, weight.size
-    order = np.argsort(_rounds_ahead(network, rule, lane_ptr, row), kind="stable")
+    order = np.argsort(rounds_ahead(network, rule, lane_ptr, row), kind="stable")
     size = np.diff(lane_ptr)[order]
     ptr = np.concatenate([[0], np.cumsum(size)])
     entry = np.arange(ptr[-1]) + np.repeat(lane_ptr[:-1][order] - ptr[:-1], size)
@@ -101,35 +101,6 @@ def run_state(network: Network, rule: Rule, row: I4Array, psi: F8Array) -> tuple
     feel(network.markets, down, shocks, rule.substitute, rule.published)
     hd, hu, felt = (lanes.reshape(n, LANES)[seat, 0] for lanes in (down.h, up.h, down.felt))
     return hd, hu, felt, run[0, :2]
-
-
-def _rounds_ahead(network: Network, rule: Rule, lane_ptr: I8Array, row: I4Array) -> F8Array:
-    """About how many rounds each lane will take: lanes that stop together keep each other company.
-
-    As many as the longest chain of sales has links whose shares multiply to more than ``stop``; the best such product
-    parts those of as many. Nothing but time depends on it.
-    """
-    lanes, n, up = lane_ptr.size - 1, network.seat.size, network.up
-    if lanes <= LANES:
-        return np.zeros(lanes)
-    share, rounds = np.ones(n), np.zeros(n)
-    for _ in range(AHEAD):
-        farther = np.zeros(n)
-        _farther(up.row, up.first, up.bound, up.column, up.weight, share, farther)
-        rounds += np.where(farther > rule.stop, 1.0, 0.5 * farther / max(rule.stop, TINY))
-        share = np.where(farther > rule.stop, farther, 0.0)
-    struck = np.append((rounds + 0.5 * share)[network.seat[row]], 0.0)
-    return np.where(np.diff(lane_ptr) > 0, np.maximum.reduceat(struck, lane_ptr[:-1]), 0.0)
-
-
-@jit(types.void, I4, I8, I8, I4, F8, F8, F8w)
-def _farther(
-    row: I4Array, first: I8Array, bound: I8Array, column: I4Array, weight: F8Array, share: F8Array, farther: F8Array
-) -> None:
-    """The largest product of a share and one more weight."""
-    for t in range(row.size):
-        for e in range(bound[first[t]], bound[first[t + 1]]):
-            farther[column[e]] = max(farther[column[e]], weight[e] * share[row[t]])
 
 
 @jit(types.void, CHANNEL, CHANNEL, MARKETS, RULE, I8, I4, F8, SIDE, SIDE, SHOCKS, i8, F8w_2)

@@ -9,9 +9,10 @@ from numba import types
 from numpy.typing import NDArray
 
 from ecograph.cpu._jit import F8, I4, U1, F8w, U1w, b1, f8, i8, jit, u8
+from ecograph.cpu.cascade_felt import feel
 from ecograph.cpu.cascade_lanes import LANES, NONE, V8, Lanes, add_scaled, alike, at, gap, load, most, pick, store
 from ecograph.cpu.cascade_network import CHANNEL, MARKETS, Channel, Markets
-from ecograph.cpu.cascade_rounds import DENSE, feel, image
+from ecograph.cpu.cascade_rounds import DENSE, image
 from ecograph.cpu.cascade_state import BLOCK, CHANGED, PAGE, PAST, SHOCKS, SIDE, Shocks, Side, hit_rows
 
 __all__ = ["bound_of"]

@@ -95,8 +95,8 @@ def esri(
     ``error_bound`` is a number b = 2^k tol for which the state lowered by b rises above itself within 16 rounds:
     then no capacity is more than b above its limit, up to rounding; 0 where the last round changed nothing.
 
-    A round costs the ties of the rows one of whose inputs changed. O(rounds * ties of the rows that the loss comes
-    to) time for each closure at most, O(n) memory a thread.
+    A round costs the ties of the rows one of whose inputs changed, and eight closures share each look at a tie.
+    O(rounds * ties of the rows that the loss comes to) time for each closure at most; some 400 n bytes a thread.
 
     Examples
     --------

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu import cascade as kernels
 from ecograph.cpu import threads
+from ecograph.cpu.cascade_ahead import rounds_ahead
 from ecograph.cpu.cascade_lanes import LANES
 from ecograph.ecosystem import Ecosystem
 from ecograph.metrics.cascade import cascade_loss, esri
@@ -126,7 +127,7 @@ def test_lanes_that_stop_together_keep_each_other_company() -> None:
     built = build(eco, None, None, None, None)
     last = np.array([eco.row_of(f"s{k:03}-{2 + 10 * (k % 2)}") for k in range(64)], np.int32)
     rule = kernels.Rule(True, False, 1e-8, 100)
-    ahead = kernels._rounds_ahead(built.network, rule, np.arange(65), last)
+    ahead = rounds_ahead(built.network, rule, np.arange(65), last)
     _, run = kernels.run_lanes(built.network, rule, np.arange(65), last, np.zeros(64), np.ones(len(eco)), False)
     rounds: NDArray[np.float64] = run[np.argsort(ahead, kind="stable"), 0].reshape(-1, LANES)
     assert set(run[:, 0]) == {3.0, 13.0}
