@@ -12,6 +12,7 @@ __all__ = ["page"]
 _FACTS = {
     "ties": "{:,} ties", "arrows": "{:,} arrows", "residual": "residual {:.0e}", "arrows_a_second": "{:.3g} arrows/s",
     "share_of_triad": "{:.0%} of triad", "bytes_a_second": "{:.3g} B/s", "sweeps": "{} rounds",
+    "arrows_a_closure": "{:,.0f} arrows a closure",
 }  # fmt: skip
 
 

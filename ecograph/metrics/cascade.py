@@ -95,8 +95,8 @@ def esri(
     ``error_bound`` is a number b = 2^k tol for which the state lowered by b rises above itself within 16 rounds:
     then no capacity is more than b above its limit, up to rounding; 0 where the last round changed nothing.
 
-    A round costs the ties of the rows one of whose inputs changed. O(rounds * ties of the rows that the loss comes
-    to) time for each closure at most, O(n) memory a thread.
+    A round costs the ties of the rows one of whose inputs changed, and eight closures share each look at a tie.
+    O(rounds * ties of the rows that the loss comes to) time for each closure at most; some 400 n bytes a thread.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def esri(
     built = build(eco, essentiality, layer, relation_weights, normalise)
     rule = rule_of(substitution, reference, tol)
     shocks = Shocks(np.arange(len(eco) + 1), np.arange(len(eco), dtype=np.int32), np.zeros(len(eco)))
-    columns = cascades(built, rule, shocks, weights_of(eco, weights, built.network.out), progress)
+    columns = cascades(built, rule, shocks, weights_of(eco, weights, built.out), progress)
     parameters = _parameters(essentiality, substitution, layer, relation_weights, normalise, tol, reference, device)
     return CascadeResult(
         pl.DataFrame({"id": eco.ids, **columns}),
@@ -193,7 +193,7 @@ def cascade_loss(
     chosen, given = choose(device), list(closures)
     o = None if conductor is None else eco.row_of(conductor)
     built = build(eco, essentiality, layer, relation_weights, normalise)
-    weight = np.zeros(len(eco)) if o is not None else weights_of(eco, weights, built.network.out)
+    weight = np.zeros(len(eco)) if o is not None else weights_of(eco, weights, built.out)
     weight[slice(0) if o is None else o] = 1.0
     lost = [lost_by(eco, closure) for closure in given]
     rule = rule_of(substitution, reference, tol)
@@ -265,7 +265,7 @@ def eps_sensitivity(
     if wrong := [each for each in eps if not 0.0 <= each <= 0.1]:
         raise EcographError(f"eps={wrong[0]} isn't in [0, 0.1].", hint="eps=(1e-2, 1e-4, 1e-6)")
     built = build(eco, essentiality, layer, relation_weights, normalise)
-    weight = weights_of(eco, weights, built.network.out)
+    weight = weights_of(eco, weights, built.out)
     shocks = Shocks(np.arange(len(eco) + 1), np.arange(len(eco), dtype=np.int32), np.zeros(len(eco)))
     frames = []
     for each in eps:

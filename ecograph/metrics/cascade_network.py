@@ -36,9 +36,14 @@ class Built:
     relations: tuple[str, ...]
 
     @property
+    def out(self) -> NDArray[np.float64]:
+        """What each one sells in the data."""
+        return self.sells.inflow
+
+    @property
     def revenue(self) -> NDArray[np.float64]:
         """What each one puts out: out_i + external_demand_i."""
-        total: NDArray[np.float64] = self.network.out + self.demand
+        total: NDArray[np.float64] = self.out + self.demand
         return total
 
 
@@ -71,9 +76,14 @@ def build(
     out, up = share_rows(out_ptr, amount[rows], demand, 1.0)
     buyer = receiver[rows]
     market = group_codes(pl.select(pl.coalesce(text_column(eco, "market"), text_column(eco, "group"))).to_series())
-    high, low = kernels.market_totals(out, market, int(market.max(initial=-1)) + 1)
-    network = kernels.Network(found.ptr, provider, down, run, out_ptr, buyer, up, out, market, high, low)
-    for array in network:
+    seat = kernels.seats(market)
+    network = kernels.Network(
+        kernels.channel(seat, found.ptr, provider, down, run),
+        kernels.channel(seat, out_ptr, buyer, up),
+        kernels.markets(seat, out, market),
+        seat,
+    )
+    for array in (*network.down, *network.up, *network.markets, seat):
         array.setflags(write=False)
     leaks = (demand > 0).astype(np.uint8)
     sells = Dependence(out_ptr, buyer, up, out, leaks, found.relations, demand, 1.0, found.factor)

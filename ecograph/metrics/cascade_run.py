@@ -23,7 +23,7 @@ Closure: TypeAlias = str | Sequence[str] | Mapping[str, float] | NDArray[np.floa
 PUBLISHED_EPS = 1e-2
 LIMIT = 100_000  # rounds
 PUBLISHED_LIMIT = 1_000  # with the floor, capacities can rise and fall for ever
-CHUNK = 512  # shocks between two ticks of progress
+CHUNK = 2048  # shocks between two ticks of progress
 
 
 def check_rule(substitution: str, tol: float) -> None:

@@ -133,9 +133,12 @@ def cascade_attribution(
     check_rule(substitution, tol)
     o = eco.row_of(conductor)
     built = build(eco, essentiality, layer, relation_weights, normalise)
-    hd, hu, share, psi = _state(eco, built, closure, substitution, tol)
+    hd, hu, felt, psi = _state(eco, built, closure, substitution, tol)
     binding = {"down": bool(hd[o] <= hu[o]), "up": bool(hu[o] <= hd[o])}
-    parts = [("down", *_down(built.network, o, hd, share, psi[o])), ("up", *_up(built.network, o, hu, psi[o]))]
+    parts = [
+        ("down", *_terms(built.network, built.network.down, o, felt, psi[o], "linear")),
+        ("up", *_terms(built.network, built.network.up, o, 1.0 - hu, psi[o], "customers")),
+    ]
     frames = [_frame(eco, *part, binding=binding[part[0]]) for part in parts]
     return pl.concat(frames)
 
@@ -143,10 +146,10 @@ def cascade_attribution(
 def _state(
     eco: Ecosystem, built: Built, closure: Closure, substitution: str, tol: float
 ) -> tuple[F8Array, F8Array, F8Array, F8Array]:
-    """hd, hu, s and psi."""
+    """hd, hu, what is felt of each one's loss of inputs, and psi."""
     shock = pack([lost_by(eco, closure)])
     rule = rule_of(substitution, False, tol)
-    hd, hu, share, run = kernels.run_state(built.network, rule, shock.row, shock.psi)
+    hd, hu, felt, run = kernels.run_state(built.network, rule, shock.row, shock.psi)
     if run[1] > tol:
         raise ConvergenceError(
             f"The cascade still changed by up to {run[1]:.1g} after {rule.limit:,} rounds.",
@@ -154,33 +157,23 @@ def _state(
         )
     psi = np.ones(len(eco))
     psi[shock.row] = shock.psi
-    return hd, hu, share, psi
+    return hd, hu, felt, psi
 
 
-def _down(
-    net: kernels.Network, o: int, hd: F8Array, share: F8Array, psi: float
+def _terms(
+    network: kernels.Network, net: kernels.Channel, o: int, felt: F8Array, psi: float, linear: str
 ) -> tuple[str, NDArray[np.int32], F8Array]:
-    """The constraint that binds, its providers and their terms."""
-    entries = slice(net.ptr[o], net.ptr[o + 1])
-    provider, run = net.provider[entries], net.run[entries]
-    term = share[provider] * net.down[entries] * (1.0 - hd[provider])
-    best, worst = ("shock", np.zeros(0, np.int32), np.zeros(0)), 1.0 - psi
-    for group in np.unique(run):
-        if term[run == group].sum() > worst:
-            worst = float(term[run == group].sum())
-            best = ("linear" if group < 0 else "essential", provider[run == group], term[run == group])
-    return best if best[1].size else ("shock", *_itself(1.0 - psi))
-
-
-def _up(net: kernels.Network, o: int, hu: F8Array, psi: float) -> tuple[str, NDArray[np.int32], F8Array]:
-    entries = slice(net.out_ptr[o], net.out_ptr[o + 1])
-    receiver = net.receiver[entries]
-    term = net.up[entries] * (1.0 - hu[receiver])
-    return ("customers", receiver, term) if term.sum() > 1.0 - psi else ("shock", *_itself(1.0 - psi))
-
-
-def _itself(lost: float) -> tuple[NDArray[np.int32], F8Array]:
-    return np.full(1, -1, np.int32), np.full(1, lost)
+    """The constraint that binds, its partners and their terms."""
+    best, worst = ("shock", np.full(1, -1, np.int32), np.full(1, 1.0 - psi)), 1.0 - psi
+    place, who = net.place[network.seat[o]], np.argsort(network.seat).astype(np.int32)
+    for r in range(net.first[place], net.first[place + 1]):
+        entries = slice(net.bound[r], net.bound[r + 1])
+        partner = who[net.column[entries]]
+        term = net.weight[entries] * felt[partner]
+        if term.sum() > worst:
+            worst = float(term.sum())
+            best = (linear if net.group[r] < 0 else "essential", partner, term)
+    return best
 
 
 def _frame(

@@ -78,7 +78,7 @@ def esri_linear(
     """
     _check(tol)
     built = build(eco, None, layer, relation_weights, normalise)
-    share = weights_of(eco, weights, built.network.out)
+    share = weights_of(eco, weights, built.out)
     p = dependence(eco, layer=layer, relation_weights=relation_weights, normalise=normalise)
     up, down = (_closures(operator, share, tol, progress) for operator in (built.sells, p))
     return pl.DataFrame(
@@ -322,9 +322,9 @@ def _closures(operator: Dependence, share: F8Array, tol: float, progress: Progre
 
 def _missing(built: Built) -> F8Array:
     """What is sold outside the data, and to participants that put nothing out."""
-    net, revenue = built.network, built.revenue
+    sells, revenue = built.sells, built.revenue
     ends = (revenue <= 0).astype(np.float64)
-    left: F8Array = built.demand + revenue * pull(net.out_ptr, net.receiver, net.up, ends)
+    left: F8Array = built.demand + revenue * pull(sells.ptr, sells.provider, sells.value, ends)
     return left
 
 
