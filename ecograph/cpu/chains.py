@@ -14,14 +14,19 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, i8, jit
+from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, i8, jit, u8
+from ecograph.cpu.prefetch import prefetch
 from ecograph.cpu.threads import over_blocks
 
-__all__ = ["begin_lanes", "residual_lanes", "stretch_lanes", "sweep_lanes"]
+__all__ = ["WIDTH", "begin_lanes", "residual_lanes", "stretch_lanes", "sweep_lanes"]
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
 F8Array: TypeAlias = NDArray[np.float64]
+
+WIDTH = 8  # lanes in a block: one cache line of float64
+_1, _2, _3, _4, _5, _6, _7, _8 = (np.uint64(k) for k in range(1, 9))  # no sign: nothing counts from an end
+_AHEAD = np.uint64(24)  # arrows: about as many lines as a core can have under way
 
 
 def sweep_lanes(
@@ -55,28 +60,83 @@ def _sweep_block(
     for k in range(top, top + width):
         live = live or mass[k] > 0.0
         mass[k] = 0.0
-    if live and width == 1:  # no loop over lanes inside: half the time
+    if live and width == 1:
         for i in range(n):
             total = 0.0
-            for e in range(ptr[i], ptr[i + 1]):
-                total += p[e] * d[first + column[e], 0]
+            for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+                total += p[e] * d[u8(first) + u8(column[e]), 0]
             if held[top] != i:
                 d[first + i, 0] = total
                 h[first + i, 0] += total
                 mass[top] += weight[i] * total
     elif live:
-        acc = np.empty(width)
-        for i in range(n):
-            acc[:] = 0.0
-            for e in range(ptr[i], ptr[i + 1]):
-                j, q = first + column[e], p[e]
-                for k in range(width):
-                    acc[k] += q * d[j, k]
-            for k in range(width):
-                if held[top + k] != i:
-                    d[first + i, k] = acc[k]
-                    h[first + i, k] += acc[k]
-                    mass[top + k] += weight[i] * acc[k]
+        mine = slice(first, first + n)
+        _sweep_eight(ptr, column, p, held[top : top + width], weight, d[mine].reshape(-1), h[mine].reshape(-1),
+                     mass[top : top + width])  # fmt: skip
+
+
+@jit(types.void, I8, I4, F8, I4, F8, F8w, F8w, F8w)
+def _sweep_eight(
+    ptr: I8Array, column: I4Array, p: F8Array, held: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
+) -> None:
+    """The sweep of one block of WIDTH lanes, written out so that their sums stay in registers."""
+    pinned, last = _next(held, -1), u8(column.size - 1)
+    for i in range(ptr.size - 1):
+        a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
+        for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+            prefetch(d, _8 * u8(column[min(e + _AHEAD, last)]))
+            j, q = _8 * u8(column[e]), p[e]
+            a0 += q * d[j]
+            a1 += q * d[j + _1]
+            a2 += q * d[j + _2]
+            a3 += q * d[j + _3]
+            a4 += q * d[j + _4]
+            a5 += q * d[j + _5]
+            a6 += q * d[j + _6]
+            a7 += q * d[j + _7]
+        at, w = _8 * u8(i), weight[i]
+        if i == pinned:
+            pinned = _next(held, i)
+            for k, total in enumerate((a0, a1, a2, a3, a4, a5, a6, a7)):
+                if held[k] != i:
+                    d[8 * i + k] = total
+                    h[8 * i + k] += total
+                    mass[k] += w * total
+            continue
+        d[at] = a0
+        d[at + _1] = a1
+        d[at + _2] = a2
+        d[at + _3] = a3
+        d[at + _4] = a4
+        d[at + _5] = a5
+        d[at + _6] = a6
+        d[at + _7] = a7
+        h[at] += a0
+        h[at + _1] += a1
+        h[at + _2] += a2
+        h[at + _3] += a3
+        h[at + _4] += a4
+        h[at + _5] += a5
+        h[at + _6] += a6
+        h[at + _7] += a7
+        mass[0] += w * a0
+        mass[1] += w * a1
+        mass[2] += w * a2
+        mass[3] += w * a3
+        mass[4] += w * a4
+        mass[5] += w * a5
+        mass[6] += w * a6
+        mass[7] += w * a7
+
+
+@jit(i8, I4, i8)
+def _next(held: I4Array, i: int) -> int:
+    """The first row after i that keeps its value in some lane."""
+    found = np.int64(np.iinfo(np.int32).max)
+    for row in held:
+        if row > i:
+            found = min(found, np.int64(row))
+    return found
 
 
 def begin_lanes(
