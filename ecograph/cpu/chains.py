@@ -18,7 +18,7 @@ from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, i8, jit, u8
 from ecograph.cpu.prefetch import prefetch
 from ecograph.cpu.threads import over_blocks
 
-__all__ = ["WIDTH", "begin_lanes", "residual_lanes", "stretch_lanes", "sweep_lanes"]
+__all__ = ["WIDTH", "begin_lanes", "residual_lanes", "stretch_block", "stretch_lanes", "sweep_lanes"]
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
@@ -181,11 +181,11 @@ def stretch_lanes(before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass
     exactly when t <= 1 / (1 - m), m = the smallest d / D over rows with D > 0 (Collatz's lower bound of the
     rate). From there one sweep gives h + (t - 1) d, with that residual as its change.
     """
-    over_blocks(_stretch_block, mass.size // d.shape[1], d.size, before, weight, d, h, mass)
+    over_blocks(stretch_block, mass.size // d.shape[1], d.size, before, weight, d, h, mass)
 
 
 @jit(types.void, i8, F8_2, F8, F8w_2, F8w_2, F8w)
-def _stretch_block(b: int, before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:
+def stretch_block(b: int, before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:
     n, width = weight.size, d.shape[1]
     first, top = b * n, b * width
     for k in range(width):

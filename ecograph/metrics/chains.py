@@ -22,6 +22,8 @@ from ecograph.progress import Progress, track
 
 __all__ = [
     "BATCH",
+    "MOST",
+    "STRETCH",
     "Graph",
     "Visits",
     "compact",
