@@ -70,11 +70,12 @@ def cache_state() -> str:
 
 
 def jit(
-    result: Any, *arguments: Any, parallel: bool = False, divides: str = "python"
+    result: Any, *arguments: Any, parallel: bool = False, divides: str = "python", inline: str = "never"
 ) -> Callable[[Callable[..., Any]], Any]:
     """Compile for ``result(*arguments)`` and nothing else; release the GIL; never reorder floating point.
 
-    ``divides="numpy"`` where no divisor can be 0: without a look at each one the loop becomes one of vectors.
+    ``divides="numpy"`` where no divisor can be 0, and ``inline="always"`` for what loops call: without a look at each
+    divisor, and without calls, a loop becomes one of vectors.
 
     That happens when the kernel is first called, or first called by another that is compiled: importing a module that
     holds twenty kernels to use one compiles one.
@@ -83,7 +84,9 @@ def jit(
     def decorate(function: Callable[..., Any]) -> Any:
         before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_CACHE or "")
         try:  # the folder is read once, while the decorator runs: other users of Numba keep theirs
-            kernel = numba.njit(cache=_CACHE is not None, nogil=True, parallel=parallel, error_model=divides)(function)
+            kernel = numba.njit(cache=_CACHE is not None, nogil=True, parallel=parallel, error_model=divides, inline=inline)(
+                function
+            )
         finally:
             numba.config.CACHE_DIR = before
         if hasattr(kernel, "get_call_template"):  # not where Numba is switched off

@@ -146,12 +146,13 @@ def begin_lanes(
 
     Rows before the start come to know of it in the next sweep: what they pass on to the start mustn't be lost.
     """
-    over_blocks(_begin_lane, start.size, column.size * start.size, ptr, column, p, start, weight, d, h, mass)
+    blocks, work = mass.size // d.shape[1], column.size * start.size
+    over_blocks(_begin_block, blocks, work, ptr, column, p, start, weight, d, h, mass)
 
 
 @jit(types.void, i8, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w)
-def _begin_lane(
-    lane: int,
+def _begin_block(
+    b: int,
     ptr: I8Array,
     column: I4Array,
     p: F8Array,
@@ -162,16 +163,77 @@ def _begin_lane(
     mass: F8Array,
 ) -> None:
     n, width = ptr.size - 1, d.shape[1]
-    first, k = lane // width * n, lane % width
-    total = weight[start[lane]] if start[lane] > 0 else 0.0
-    for i in range(start[lane] + 1, n):
-        acc = 0.0
-        for e in range(ptr[i], ptr[i + 1]):
-            acc += p[e] * d[first + column[e], k]
-        d[first + i, k] = acc
-        h[first + i, k] = acc
-        total += weight[i] * acc
-    mass[lane] = total
+    first, top = b * n, b * width
+    mass[top : top + width] = 0.0
+    if width > 1:
+        mine, lanes = slice(first, first + n), start[top : top + width]
+        begun = np.full(width, n, np.int32)  # a lane that nothing starts in
+        begun[: lanes.size] = lanes
+        _begin_eight(ptr, column, p, begun, weight, d[mine].reshape(-1), h[mine].reshape(-1), mass[top : top + width])
+        for k in range(lanes.size):
+            if lanes[k] > 0:
+                mass[top + k] += weight[lanes[k]]
+        return
+    for i in range(start[top] + 1, n):
+        total = 0.0
+        for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+            total += p[e] * d[u8(first) + u8(column[e]), 0]
+        d[first + i, 0] = h[first + i, 0] = total
+        mass[top] += weight[i] * total
+    if start[top] > 0:
+        mass[top] += weight[start[top]]
+
+
+@jit(types.void, I8, I4, F8, I4, F8, F8w, F8w, F8w)
+def _begin_eight(
+    ptr: I8Array, column: I4Array, p: F8Array, start: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
+) -> None:
+    """The first sweep of one block of WIDTH lanes, from the first row after any start."""
+    last, everyone = u8(column.size - 1), start.max()
+    for i in range(np.int64(start.min()) + 1, ptr.size - 1):
+        a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
+        for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+            prefetch(d, _8 * u8(column[min(e + _AHEAD, last)]))
+            j, q = _8 * u8(column[e]), p[e]
+            a0 += q * d[j]
+            a1 += q * d[j + _1]
+            a2 += q * d[j + _2]
+            a3 += q * d[j + _3]
+            a4 += q * d[j + _4]
+            a5 += q * d[j + _5]
+            a6 += q * d[j + _6]
+            a7 += q * d[j + _7]
+        if i <= everyone:  # rows up to a lane's start know nothing of it yet
+            for k, total in enumerate((a0, a1, a2, a3, a4, a5, a6, a7)):
+                if i > start[k]:
+                    d[8 * i + k] = h[8 * i + k] = total
+                    mass[k] += weight[i] * total
+            continue
+        at, w = _8 * u8(i), weight[i]
+        d[at] = a0
+        d[at + _1] = a1
+        d[at + _2] = a2
+        d[at + _3] = a3
+        d[at + _4] = a4
+        d[at + _5] = a5
+        d[at + _6] = a6
+        d[at + _7] = a7
+        h[at] = a0
+        h[at + _1] = a1
+        h[at + _2] = a2
+        h[at + _3] = a3
+        h[at + _4] = a4
+        h[at + _5] = a5
+        h[at + _6] = a6
+        h[at + _7] = a7
+        mass[0] += w * a0
+        mass[1] += w * a1
+        mass[2] += w * a2
+        mass[3] += w * a3
+        mass[4] += w * a4
+        mass[5] += w * a5
+        mass[6] += w * a6
+        mass[7] += w * a7
 
 
 def stretch_lanes(before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:
@@ -229,16 +291,35 @@ def _residual_block(
     minus: F8Array,
 ) -> None:
     n, width = ptr.size - 1, h.shape[1]
-    first = b * n
-    for lane in range(b * width, min((b + 1) * width, plus.size)):
-        k = lane - b * width
-        for i in range(n):
+    first, top = b * n, b * width
+    lanes, column_last = min(width, plus.size - top), u8(column.size - 1)
+    flat = h[first : first + n].reshape(-1)
+    sums = np.empty(width)
+    for i in range(n):
+        if width == 1:
+            total = 0.0
+            for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+                total += p[e] * flat[u8(column[e])]
+            sums[0] = total
+        else:
+            a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
+            for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+                prefetch(flat, _8 * u8(column[min(e + _AHEAD, column_last)]))
+                j, q = _8 * u8(column[e]), p[e]
+                a0 += q * flat[j]
+                a1 += q * flat[j + _1]
+                a2 += q * flat[j + _2]
+                a3 += q * flat[j + _3]
+                a4 += q * flat[j + _4]
+                a5 += q * flat[j + _5]
+                a6 += q * flat[j + _6]
+                a7 += q * flat[j + _7]
+            sums[0], sums[1], sums[2], sums[3] = a0, a1, a2, a3
+            sums[4], sums[5], sums[6], sums[7] = a4, a5, a6, a7
+        for k in range(lanes):
+            lane = top + k
             if i != held[lane]:
-                rho = -h[first + i, k]
-                if i == source[lane]:
-                    rho += 1.0
-                for e in range(ptr[i], ptr[i + 1]):
-                    rho += p[e] * h[first + column[e], k]
+                rho = (1.0 if i == source[lane] else 0.0) - flat[width * i + k] + sums[k]
                 if rho > 0.0:
                     plus[lane] += weight[i] * rho
                 else:

@@ -45,7 +45,7 @@ _ONE = np.uint64(0x3FF0000000000000)  # the bits of 1.0
 _LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
-@jit(types.UniTuple(u8, 2), u8, u8, u8)
+@jit(types.UniTuple(u8, 2), u8, u8, u8, inline="always")
 def philox(key: np.uint64, low: np.uint64, high: np.uint64) -> Any:
     """Philox4x32-10 of the counter (low, high): words 0 and 1, then 2 and 3, the first in the lower half.
 
@@ -60,7 +60,7 @@ def philox(key: np.uint64, low: np.uint64, high: np.uint64) -> Any:
     return c0 | (c1 << _32), c2 | (c3 << _32)
 
 
-@jit(f8, u8)
+@jit(f8, u8, inline="always")
 def _unit(bits: np.uint64) -> Any:
     """The upper 52 bits as the middle of one of 2**52 equal cells of (0, 1): exact, and never 0 or 1.
 
@@ -81,7 +81,7 @@ _LN2_HIGH = float.fromhex("0x1.62e42fee00000p-1")  # 32 bits: its product with a
 _LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")  # the rest of ln 2, rounded
 
 
-@jit(f8, f8, divides="numpy")
+@jit(f8, f8, divides="numpy", inline="always")
 def log(x: float) -> Any:
     """Natural logarithm of a positive, normal, finite number; the error is below 1 unit in the last place.
 
@@ -92,9 +92,9 @@ def log(x: float) -> Any:
     bits = np.float64(x).view(np.int64)
     e = (bits >> 52) - 1023
     m = np.int64((bits & 0xFFFFFFFFFFFFF) | 0x3FF0000000000000).view(np.float64)
-    if m > 1.4142135623730951:
-        m *= 0.5
-        e += 1
+    big = m > 1.4142135623730951
+    m = 0.5 * m if big else m
+    e = e + 1 if big else e
     f = m - 1.0
     s = f / (2.0 + f)
     z = s * s
@@ -151,11 +151,12 @@ def _gamma(shape: float, seed: np.uint64, replicate: np.uint64, key: np.uint64, 
     return shape
 
 
-@jit(types.void, u8, u8, u8, F8w)
+@jit(types.void, u8, u8, u8, F8w, divides="numpy")
 def exponential_draws(seed: np.uint64, replicate: np.uint64, key: np.uint64, out: F8Array) -> None:
-    """Numbers of ``gamma_rows`` for shape 1, in this replicate and those after it."""
+    """Numbers of ``gamma_rows`` for shape 1, in this replicate and those after it; several are made at once."""
     for k in range(8):
-        out[k] = _exponential(seed, replicate + u8(k), key, _GAMMA)
+        bits, _ = philox(seed, key, (replicate + u8(k)) | (_GAMMA << u8(40)))
+        out[k] = -log(_unit(bits))
 
 
 @jit(f8, f8, u8, u8, u8)
