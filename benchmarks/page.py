@@ -11,7 +11,9 @@ __all__ = ["page"]
 
 _FACTS = {
     "ties": "{:,} ties", "arrows": "{:,} arrows", "residual": "residual {:.0e}", "arrows_a_second": "{:.3g} arrows/s",
-    "share_of_triad": "{:.0%} of triad", "bytes_a_second": "{:.3g} B/s", "sweeps": "{} rounds",
+    "arrow_bytes": "{:.3g} bytes an arrow", "share_of_triad": "{:.0%} of triad", "bytes_a_second": "{:.3g} B/s",
+    "sweeps": "{} rounds", "width_ratio": "widths {:.3f} of the bootstrap's in the mean",
+    "width_low": "{:.2f} least", "width_high": "{:.2f} most",
 }  # fmt: skip
 
 

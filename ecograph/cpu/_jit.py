@@ -19,8 +19,8 @@ from typing import Any
 import numba
 from numba import types
 
-__all__ = ["F8", "F8_2", "I1", "I2", "I4", "I8", "U1", "U4", "U8", "F8w", "F8w_2", "I1w", "I2w", "I4w", "I8w", "U1w", "U4w",
-           "U8w", "b1", "cache_state", "f8", "i4", "i8", "jit", "prange", "u1", "u4", "u8"]  # fmt: skip
+__all__ = ["F8", "F8_2", "I1", "I2", "I4", "I8", "U1", "U4", "U8", "F8w", "F8w_2", "I1w", "I2w", "I4w", "I8w", "U1w",
+           "U4w", "U8w", "b1", "cache_state", "f8", "i4", "i8", "jit", "prange", "u1", "u4", "u8"]  # fmt: skip
 
 prange = numba.prange
 b1, u1, i4, u4, i8, u8, f8 = (
@@ -84,9 +84,9 @@ def jit(
     def decorate(function: Callable[..., Any]) -> Any:
         before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_CACHE or "")
         try:  # the folder is read once, while the decorator runs: other users of Numba keep theirs
-            kernel = numba.njit(cache=_CACHE is not None, nogil=True, parallel=parallel, error_model=divides, inline=inline)(
-                function
-            )
+            kernel = numba.njit(
+                cache=_CACHE is not None, nogil=True, parallel=parallel, error_model=divides, inline=inline
+            )(function)
         finally:
             numba.config.CACHE_DIR = before
         if hasattr(kernel, "get_call_template"):  # not where Numba is switched off

@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, F8_2, I4, I8, U1, U4, F8w, F8w_2, I4w, I8w, f8, i8, jit, prange, u8
+from ecograph.cpu._jit import F8, I4, I8, U1, U4, F8w, F8w_2, I4w, I8w, f8, i8, jit, prange, u8
 from ecograph.cpu.slices import LANES, SLICE, Slices
 
 __all__ = ["core_numbers", "pagerank_step", "pull", "row_sums"]
@@ -73,9 +73,9 @@ def pagerank_step(
 ) -> tuple[F8Array, F8Array]:
     """One step of every lane, x' = alpha (S x + held dangle) + restart, of y = x * scale, which is what rows gather.
 
-    Arrays are by slot, those of lanes as ``Slices.to_lanes`` makes them; ``scale`` is above 0 everywhere. ``held[l]`` is
-    the sum of x over rows without arrows out, where ``ends`` is 1. Returns by lane the sum of |x' - x|, and that of x'
-    over such rows. One writer a slot; sums over slots are made by chunk and added in order of the chunks.
+    Arrays are by slot, those of lanes as ``Slices.to_lanes`` makes them; ``scale`` is above 0 everywhere. ``held[l]``
+    is the sum of x over rows without arrows out, where ``ends`` is 1. Returns by lane the sum of |x' - x|, and that of
+    x' over such rows. One writer a slot; sums over slots are made by chunk and added in order of the chunks.
     """
     chunks, lanes = rows.cut.size - 1, held.size
     part = np.empty(rows.pieces * lanes)
@@ -90,7 +90,7 @@ def pagerank_step(
 
 
 def _stride(chunks: int) -> int:
-    """Chunks are taken this far apart, so that any stretch of them is as much work as another: threads get stretches."""
+    """Chunks are taken this far apart, so that any stretch of them is as much work as another: a thread gets one."""
     stride = max(1, int(0.618 * chunks))
     while gcd(stride, chunks) > 1:
         stride += 1
@@ -171,7 +171,9 @@ def _chunk(
                 a6 += y[column[e + _6]]
                 a7 += y[column[e + _7]]
         r = SLICE * s - sizes[0]
-        sums = part[r : r + SLICE] if r >= 0 else new[SLICE * s : SLICE * s + SLICE]
+        sums = new[SLICE * s : SLICE * s + SLICE]
+        if r >= 0:
+            sums = part[r : r + SLICE]
         sums[0], sums[1], sums[2], sums[3] = a0, a1, a2, a3
         sums[4], sums[5], sums[6], sums[7] = a4, a5, a6, a7
     r0, r1 = min(SLICE * max(sizes[1], cut[c]), sizes[0]), min(SLICE * cut[c + 1], sizes[0])

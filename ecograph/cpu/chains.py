@@ -8,7 +8,7 @@ of threads.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numba import types
@@ -130,7 +130,7 @@ def _sweep_eight(
 
 
 @jit(i8, I4, i8)
-def _next(held: I4Array, i: int) -> int:
+def _next(held: I4Array, i: int) -> Any:
     """The first row after i that keeps its value in some lane."""
     found = np.int64(np.iinfo(np.int32).max)
     for row in held:
@@ -248,6 +248,7 @@ def stretch_lanes(before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass
 
 @jit(types.void, i8, F8_2, F8, F8w_2, F8w_2, F8w)
 def stretch_block(b: int, before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:
+    """``stretch_lanes`` of one block."""
     n, width = weight.size, d.shape[1]
     first, top = b * n, b * width
     for k in range(width):
@@ -292,19 +293,21 @@ def _residual_block(
 ) -> None:
     n, width = ptr.size - 1, h.shape[1]
     first, top = b * n, b * width
-    lanes, column_last = min(width, plus.size - top), u8(column.size - 1)
+    lanes, last = min(width, plus.size - top), u8(column.size - 1)
     flat = h[first : first + n].reshape(-1)
-    sums = np.empty(width)
+    rho = np.empty(width)
     for i in range(n):
+        for k in range(width):
+            rho[k] = -flat[width * i + k]
+            if top + k < plus.size and source[top + k] == i:
+                rho[k] += 1.0
         if width == 1:
-            total = 0.0
             for e in range(u8(ptr[i]), u8(ptr[i + 1])):
-                total += p[e] * flat[u8(column[e])]
-            sums[0] = total
+                rho[0] += p[e] * flat[u8(column[e])]
         else:
-            a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
+            a0, a1, a2, a3, a4, a5, a6, a7 = rho[0], rho[1], rho[2], rho[3], rho[4], rho[5], rho[6], rho[7]
             for e in range(u8(ptr[i]), u8(ptr[i + 1])):
-                prefetch(flat, _8 * u8(column[min(e + _AHEAD, column_last)]))
+                prefetch(flat, _8 * u8(column[min(e + _AHEAD, last)]))
                 j, q = _8 * u8(column[e]), p[e]
                 a0 += q * flat[j]
                 a1 += q * flat[j + _1]
@@ -314,13 +317,10 @@ def _residual_block(
                 a5 += q * flat[j + _5]
                 a6 += q * flat[j + _6]
                 a7 += q * flat[j + _7]
-            sums[0], sums[1], sums[2], sums[3] = a0, a1, a2, a3
-            sums[4], sums[5], sums[6], sums[7] = a4, a5, a6, a7
+            rho[0], rho[1], rho[2], rho[3], rho[4], rho[5], rho[6], rho[7] = a0, a1, a2, a3, a4, a5, a6, a7
         for k in range(lanes):
-            lane = top + k
-            if i != held[lane]:
-                rho = (1.0 if i == source[lane] else 0.0) - flat[width * i + k] + sums[k]
-                if rho > 0.0:
-                    plus[lane] += weight[i] * rho
+            if i != held[top + k]:
+                if rho[k] > 0.0:
+                    plus[top + k] += weight[i] * rho[k]
                 else:
-                    minus[lane] -= weight[i] * rho
+                    minus[top + k] -= weight[i] * rho[k]

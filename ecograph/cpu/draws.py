@@ -26,7 +26,16 @@ from numpy.typing import NDArray
 from ecograph.cpu._jit import F8, I8, U8, F8w, I8w, f8, i8, jit, prange, u8
 from ecograph.cpu.threads import over_blocks
 
-__all__ = ["exponential_draws", "exponential_rows", "gamma_draw", "gamma_rows", "kept_rows", "log", "normal_rows", "philox"]
+__all__ = [
+    "exponential_draws",
+    "exponential_rows",
+    "gamma_draw",
+    "gamma_rows",
+    "kept_rows",
+    "log",
+    "normal_rows",
+    "philox",
+]
 
 U8Array: TypeAlias = NDArray[np.uint64]
 F8Array: TypeAlias = NDArray[np.float64]

@@ -1,7 +1,7 @@
 """Ask memory for what is needed soon. It changes no value: a processor may ignore it.
 
-A row of some ten arrows ends where a processor doesn't expect it, and what it had begun to load for later rows is thrown
-away. Asking ahead keeps as many loads under way as memory bears.
+A row of some ten arrows ends where a processor doesn't expect it, and what it had begun to load for later rows is
+thrown away. Asking ahead keeps as many loads under way as memory bears.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numba
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic

@@ -143,9 +143,19 @@ def sweep_replicates(
 @jit(types.void, I8, I4, F8, F8, F8w, F8w)
 def residual_replicates(ptr: I8Array, column: I4Array, p: F8Array, h: F8Array, plus: F8Array, minus: F8Array) -> None:
     """Sums of the positive and the negative parts of e_0 + P h - h, computed afresh."""
+    last = u8(column.size - 1)
     for i in range(ptr.size - 1):
-        a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
+        at, one = _8 * u8(i), 1.0 if i == 0 else 0.0
+        a0 = one - h[at]
+        a1 = one - h[at + _1]
+        a2 = one - h[at + _2]
+        a3 = one - h[at + _3]
+        a4 = one - h[at + _4]
+        a5 = one - h[at + _5]
+        a6 = one - h[at + _6]
+        a7 = one - h[at + _7]
         for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+            prefetch(h, _8 * u8(column[min(e + _AHEAD, last)]))
             j, q = _8 * u8(column[e]), _8 * e
             a0 += p[q] * h[j]
             a1 += p[q + _1] * h[j + _1]
@@ -155,8 +165,7 @@ def residual_replicates(ptr: I8Array, column: I4Array, p: F8Array, h: F8Array, p
             a5 += p[q + _5] * h[j + _5]
             a6 += p[q + _6] * h[j + _6]
             a7 += p[q + _7] * h[j + _7]
-        for k, total in enumerate((a0, a1, a2, a3, a4, a5, a6, a7)):
-            rho = (1.0 if i == 0 else 0.0) - h[8 * i + k] + total
+        for k, rho in enumerate((a0, a1, a2, a3, a4, a5, a6, a7)):
             if rho > 0.0:
                 plus[k] += rho
             else:

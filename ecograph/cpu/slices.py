@@ -10,7 +10,8 @@ slices too, so that one hub is worked on by all threads; their sums are added in
 References
 ----------
 .. [1] M. Kreutzer, G. Hager, G. Wellein, H. Fehske, A. R. Bishop, "A Unified Sparse Matrix Data Format for Efficient
-   General Sparse Matrix-Vector Multiplication on Modern Processors with Wide SIMD Units", SIAM J. Sci. Comput. 36 (2014).
+   General Sparse Matrix-Vector Multiplication on Modern Processors with Wide SIMD Units", SIAM J. Sci. Comput. 36,
+   C401 (2014).
 """
 
 from __future__ import annotations
@@ -121,7 +122,8 @@ def _chunks(base: I8Array) -> I8Array:
     """Slices of about CHUNK arrows and rows each; a slice is never cut."""
     work = base + SLICE * np.arange(base.size)
     count = int(work[-1]) // CHUNK + 1
-    return np.searchsorted(work, work[-1] * np.arange(count + 1) // count).astype(np.int64)
+    cut: I8Array = np.searchsorted(work, work[-1] * np.arange(count + 1) // count).astype(np.int64)
+    return cut
 
 
 @jit(types.void, i8, I8, I8, I8, I4, F8, I4, i8, U4w, F8w)

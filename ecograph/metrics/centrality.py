@@ -141,7 +141,8 @@ def _walk(
             error = alpha / (1.0 - alpha) * float(change.max())
             tick(float(-np.log10(max(error, tol))))
             if error <= tol:
-                return rows.from_lanes(y, lanes) / scale[rows.slot][:, None]
+                x: NDArray[np.float64] = rows.from_lanes(y, lanes) / scale[rows.slot][:, None]
+                return x
     raise _unfinished("pagerank", max_iter, error, tol)
 
 

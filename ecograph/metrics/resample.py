@@ -70,7 +70,9 @@ def redraw(eco: Ecosystem, seed: int, replicate: int) -> Ecosystem:
         return _with_ties(eco, weight=np.where(eco.active, eco.ties.weight * factor, eco.ties.weight))
     drawn = eco.ties.weight * _cluster_factors(eco, eco.ties.cluster, seed, replicate)
     whole = eco.pooled
-    sums = np.bincount(_once(eco, "_pooled_rows", lambda: pooled_rows(eco.ties)), drawn, minlength=len(whole.ties))  # in table order
+    sums = np.bincount(
+        _once(eco, "_pooled_rows", lambda: pooled_rows(eco.ties)), drawn, minlength=len(whole.ties)
+    )  # in table order
     return _with_ties(whole, weight=np.where(whole.active, sums, whole.ties.weight))
 
 

@@ -39,7 +39,8 @@ def rooted_replicates(
     bytes an arrow and 192 a participant reached for each thread.
     """
     many = _Many(ask, rows, seed)
-    out, failed = np.full((replicates, rows.size), np.nan), []
+    out = np.full((replicates, rows.size), np.nan)
+    failed: list[tuple[int, str]] = []
     with track(ask.progress, "replicates", replicates) as tick:
         for begin in range(0, replicates, _STRIDE):
             blocks = -(-min(_STRIDE, replicates - begin) // _LANES)
@@ -92,7 +93,7 @@ class _Many:
                 failed.append((first + k, f"Rooted is known to {2 * error:.1g} only, not to tol={ask.tol:.1g}."))
 
     def _sum(self, p: F8Array, goal: float) -> tuple[F8Array, F8Array, F8Array, F8Array]:
-        """h = sum of all chains from the conductor, which is row 0, and what is left of the chain mass."""
+        """H = sum of all chains from the conductor, which is row 0, and what is left of the chain mass."""
         h = np.zeros(_LANES * self.n)
         h[:_LANES] = 1.0
         d, ones = h.copy(), np.ones(self.n)
