@@ -14,6 +14,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from ecograph.cpu._jit import F8, I4, I8, U1, U4, F8w, F8w_2, I4w, I8w, f8, i8, jit, prange, u8
+from ecograph.cpu.prefetch import prefetch
 from ecograph.cpu.slices import LANES, SLICE, Slices
 
 __all__ = ["core_numbers", "pagerank_step", "pull", "row_sums"]
@@ -241,10 +242,14 @@ def _chunk_of_lanes(
     """Slices of one chunk for one block of lanes: a row at a time, one load of a column for eight lanes."""
     slots, top = sizes[0], b * LANES
     first, moved, gone = u8(b * slots), np.zeros(LANES), np.zeros(LANES)
+    total, mine = np.empty(LANES), held[top : top + LANES].copy()
+    last = u8(column.size - 1)
     for s in range(max(sizes[1], cut[c]), cut[c + 1]):
+        ahead = u8(base[s + 1] - base[s])  # the next slice is about as long
         for r in range(SLICE * s, SLICE * s + SLICE):
             a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
             for e in range(u8(base[s] + r - SLICE * s), u8(base[s + 1]), _8):
+                prefetch(y, _8 * (first + u8(column[min(e + ahead, last)])))
                 j = _8 * (first + u8(column[e]))
                 if weight.size:
                     a0 += weight[e] * y[j]
@@ -264,20 +269,21 @@ def _chunk_of_lanes(
                     a5 += y[j + _5]
                     a6 += y[j + _6]
                     a7 += y[j + _7]
-            at = LANES * (b * slots + r)
-            sums = new[at : at + LANES]
+            total[0], total[1], total[2], total[3] = a0, a1, a2, a3
+            total[4], total[5], total[6], total[7] = a4, a5, a6, a7
             if r >= slots:
-                at = LANES * (b * sizes[2] + r - slots)
-                sums = part[at : at + LANES]
-            sums[0], sums[1], sums[2], sums[3] = a0, a1, a2, a3
-            sums[4], sums[5], sums[6], sums[7] = a4, a5, a6, a7
-            if r < slots:
+                at = u8(LANES * (b * sizes[2] + r - slots))
                 for k in range(LANES):
-                    x = alpha * (sums[k] + held[top + k] * dangle[at + k]) + restart[at + k]
-                    gone[k] += x * ends[r]
-                    x *= scale[r]
-                    moved[k] += abs(x - y[at + k]) / scale[r]
-                    sums[k] = x
+                    part[at + u8(k)] = total[k]
+                continue
+            at, own, ended_here = u8(LANES * (b * slots + r)), scale[r], ends[r] != 0
+            for k in range(LANES):
+                x = (alpha * (total[k] + mine[k] * dangle[at + u8(k)]) + restart[at + u8(k)]) * own
+                moved[k] += abs(x - y[at + u8(k)]) / own
+                new[at + u8(k)] = x
+            if ended_here:
+                for k in range(LANES):
+                    gone[k] += alpha * (total[k] + mine[k] * dangle[at + u8(k)]) + restart[at + u8(k)]
     for k in range(LANES):
         change[c, top + k] = moved[k]
         ended[c, top + k] = gone[k]
