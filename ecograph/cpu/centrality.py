@@ -152,7 +152,8 @@ def _chunk(
     for s in range(max(sizes[1], cut[c]), cut[c + 1]):
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
         if weight.size:
-            for e in range(u8(base[s]), u8(base[s + 1]), _8):
+            for each in range(u8(base[s]), u8(base[s + 1]), _8):
+                e = u8(each)
                 a0 += weight[e] * y[column[e]]
                 a1 += weight[e + _1] * y[column[e + _1]]
                 a2 += weight[e + _2] * y[column[e + _2]]
@@ -162,7 +163,8 @@ def _chunk(
                 a6 += weight[e + _6] * y[column[e + _6]]
                 a7 += weight[e + _7] * y[column[e + _7]]
         else:
-            for e in range(u8(base[s]), u8(base[s + 1]), _8):
+            for each in range(u8(base[s]), u8(base[s + 1]), _8):
+                e = u8(each)
                 a0 += y[column[e]]
                 a1 += y[column[e + _1]]
                 a2 += y[column[e + _2]]
@@ -243,12 +245,13 @@ def _chunk_of_lanes(
     slots, top = sizes[0], b * LANES
     first, moved, gone = u8(b * slots), np.zeros(LANES), np.zeros(LANES)
     total, mine = np.empty(LANES), held[top : top + LANES].copy()
-    last = u8(column.size - 1)
+    last = u8(max(column.size, 1) - 1)
     for s in range(max(sizes[1], cut[c]), cut[c + 1]):
         ahead = u8(base[s + 1] - base[s])  # the next slice is about as long
         for r in range(SLICE * s, SLICE * s + SLICE):
             a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
-            for e in range(u8(base[s] + r - SLICE * s), u8(base[s + 1]), _8):
+            for each in range(u8(base[s] + r - SLICE * s), u8(base[s + 1]), _8):
+                e = u8(each)
                 prefetch(y, _8 * (first + u8(column[min(e + ahead, last)])))
                 j = _8 * (first + u8(column[e]))
                 if weight.size:

@@ -63,7 +63,8 @@ def _sweep_block(
     if live and width == 1:
         for i in range(n):
             total = 0.0
-            for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+            for each in range(u8(ptr[i]), u8(ptr[i + 1])):
+                e = u8(each)
                 total += p[e] * d[u8(first) + u8(column[e]), 0]
             if held[top] != i:
                 d[first + i, 0] = total
@@ -80,10 +81,11 @@ def _sweep_eight(
     ptr: I8Array, column: I4Array, p: F8Array, held: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
 ) -> None:
     """The sweep of one block of WIDTH lanes, written out so that their sums stay in registers."""
-    pinned, last = _next(held, -1), u8(column.size - 1)
+    pinned, last = _next(held, -1), u8(max(column.size, 1) - 1)
     for i in range(ptr.size - 1):
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
-        for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+        for each in range(u8(ptr[i]), u8(ptr[i + 1])):
+            e = u8(each)
             prefetch(d, _8 * u8(column[min(e + _AHEAD, last)]))
             j, q = _8 * u8(column[e]), p[e]
             a0 += q * d[j]
@@ -176,7 +178,8 @@ def _begin_block(
         return
     for i in range(start[top] + 1, n):
         total = 0.0
-        for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+        for each in range(u8(ptr[i]), u8(ptr[i + 1])):
+            e = u8(each)
             total += p[e] * d[u8(first) + u8(column[e]), 0]
         d[first + i, 0] = h[first + i, 0] = total
         mass[top] += weight[i] * total
@@ -189,10 +192,11 @@ def _begin_eight(
     ptr: I8Array, column: I4Array, p: F8Array, start: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
 ) -> None:
     """The first sweep of one block of WIDTH lanes, from the first row after any start."""
-    last, everyone = u8(column.size - 1), start.max()
+    last, everyone = u8(max(column.size, 1) - 1), start.max()
     for i in range(np.int64(start.min()) + 1, ptr.size - 1):
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
-        for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+        for each in range(u8(ptr[i]), u8(ptr[i + 1])):
+            e = u8(each)
             prefetch(d, _8 * u8(column[min(e + _AHEAD, last)]))
             j, q = _8 * u8(column[e]), p[e]
             a0 += q * d[j]
@@ -293,7 +297,7 @@ def _residual_block(
 ) -> None:
     n, width = ptr.size - 1, h.shape[1]
     first, top = b * n, b * width
-    lanes, last = min(width, plus.size - top), u8(column.size - 1)
+    lanes, last = min(width, plus.size - top), u8(max(column.size, 1) - 1)
     flat = h[first : first + n].reshape(-1)
     rho = np.empty(width)
     for i in range(n):
@@ -302,11 +306,13 @@ def _residual_block(
             if top + k < plus.size and source[top + k] == i:
                 rho[k] += 1.0
         if width == 1:
-            for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+            for each in range(u8(ptr[i]), u8(ptr[i + 1])):
+                e = u8(each)
                 rho[0] += p[e] * flat[u8(column[e])]
         else:
             a0, a1, a2, a3, a4, a5, a6, a7 = rho[0], rho[1], rho[2], rho[3], rho[4], rho[5], rho[6], rho[7]
-            for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+            for each in range(u8(ptr[i]), u8(ptr[i + 1])):
+                e = u8(each)
                 prefetch(flat, _8 * u8(column[min(e + _AHEAD, last)]))
                 j, q = _8 * u8(column[e]), p[e]
                 a0 += q * flat[j]

@@ -96,11 +96,12 @@ def sweep_replicates(
     ptr: I8Array, column: I4Array, p: F8Array, begin: int, d: F8Array, h: F8Array, mass: F8Array
 ) -> None:
     """One sweep as ``chains.sweep_lanes`` makes it, from row ``begin`` on: d <- G d, h <- h + d, mass <- sum of d."""
-    last = u8(column.size - 1)
+    last = u8(max(column.size, 1) - 1)
     m0 = m1 = m2 = m3 = m4 = m5 = m6 = m7 = 0.0
     for i in range(begin, ptr.size - 1):
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
-        for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+        for each in range(u8(ptr[i]), u8(ptr[i + 1])):
+            e = u8(each)
             prefetch(d, _8 * u8(column[min(e + _AHEAD, last)]))
             j, q = _8 * u8(column[e]), _8 * e
             a0 += p[q] * d[j]
@@ -143,7 +144,7 @@ def sweep_replicates(
 @jit(types.void, I8, I4, F8, F8, F8w, F8w)
 def residual_replicates(ptr: I8Array, column: I4Array, p: F8Array, h: F8Array, plus: F8Array, minus: F8Array) -> None:
     """Sums of the positive and the negative parts of e_0 + P h - h, computed afresh."""
-    last = u8(column.size - 1)
+    last = u8(max(column.size, 1) - 1)
     for i in range(ptr.size - 1):
         at, one = _8 * u8(i), 1.0 if i == 0 else 0.0
         a0 = one - h[at]
@@ -154,7 +155,8 @@ def residual_replicates(ptr: I8Array, column: I4Array, p: F8Array, h: F8Array, p
         a5 = one - h[at + _5]
         a6 = one - h[at + _6]
         a7 = one - h[at + _7]
-        for e in range(u8(ptr[i]), u8(ptr[i + 1])):
+        for each in range(u8(ptr[i]), u8(ptr[i + 1])):
+            e = u8(each)
             prefetch(h, _8 * u8(column[min(e + _AHEAD, last)]))
             j, q = _8 * u8(column[e]), _8 * e
             a0 += p[q] * h[j]
