@@ -80,6 +80,17 @@ def test_a_star_gives_the_shares_of_its_drawn_weights() -> None:
         np.testing.assert_allclose(found[r], [0.15 * 0.85 * share[int(k)] for k in ask.rows], rtol=1e-13)
 
 
+@pytest.mark.parametrize("cost", [0.0, 2.5])
+def test_what_is_bought_outside_stays_what_it_is(cost: float) -> None:
+    """One provider of weight w: its share is w / (w + cost), drawn by drawn."""
+    ties = {"provider": ["a"], "receiver": ["o"], "weight": [3.0], "count": [2]}
+    eco = Ecosystem.from_ties(ties, {"id": ["o"], "external_cost": [cost]})
+    ask = question(eco, eco.row_of("o"), leak=0.1)
+    found, _ = module.rooted_replicates(ask, ask.rows, 9, 2)
+    drawn = np.array([redraw(eco, 2, r).ties.weight[0] for r in range(9)])
+    np.testing.assert_allclose(found[:, 0], 0.15 * 0.85 * 0.9 * drawn / (drawn + cost), rtol=1e-13)
+
+
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="Numba is switched off: there are no threads")
 def test_same_bits_for_one_thread_and_two(monkeypatch: pytest.MonkeyPatch) -> None:
     if numba.config.NUMBA_NUM_THREADS < 2:
