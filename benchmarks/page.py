@@ -11,8 +11,10 @@ __all__ = ["page"]
 
 _FACTS = {
     "ties": "{:,} ties", "arrows": "{:,} arrows", "residual": "residual {:.0e}", "arrows_a_second": "{:.3g} arrows/s",
-    "share_of_triad": "{:.0%} of triad", "bytes_a_second": "{:.3g} B/s", "sweeps": "{} rounds",
-    "arrows_a_closure": "{:,.0f} arrows a closure",
+    "arrow_bytes": "{:.3g} bytes an arrow", "share_of_triad": "{:.0%} of triad", "bytes_a_second": "{:.3g} B/s",
+    "sweeps": "{} rounds", "arrows_a_closure": "{:,.0f} arrows a closure",
+    "width_ratio": "widths {:.3f} of the bootstrap's in the mean", "width_low": "{:.2f} least",
+    "width_high": "{:.2f} most",
 }  # fmt: skip
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from benchmarks.plan import REAL
+
 __all__ = ["TARGETS", "Target", "verdict"]
 
 Rows: TypeAlias = Sequence[dict[str, Any]]
@@ -79,6 +81,16 @@ def _linear(rows: Rows) -> float | None:
     return None if small is None or large is None else large / small / 10
 
 
+def _apart(name: str) -> Callable[[Rows], float | None]:
+    """How far the mean ratio of widths is from 1."""
+
+    def reached(rows: Rows) -> float | None:
+        facts = [row["facts"] for row in rows if row["who"] == name and "facts" in row]
+        return abs(facts[0]["width_ratio"] - 1.0) if facts else None
+
+    return reached
+
+
 def _import(rows: Rows) -> float | None:
     return of(rows, "start", "import ecograph")
 
@@ -100,6 +112,12 @@ TARGETS = [
            ratio("intervals", "200 bootstrap replicates", "point estimate of reach")),
     Target("delta intervals, in point estimates", 15.0, "x", False,
            ratio("intervals", "delta", "point estimate of reach")),
+    Target("16 seeds at once, a step of one of them, against one alone", 4.0, "x", True,
+           ratio("lanes, seeds", "1 seeds", "16 seeds")),
+    *(
+        Target(f"delta widths over the bootstrap's, {name}: how far from 1", 0.1, "", False, _apart(name))
+        for name in REAL
+    ),
     *(
         Target(f"betweenness of {name}, against the fastest peer", 5.0, "x", True, ahead(f"betweenness of {name}"))
         for name in ("as-22july06", "email-Enron")

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from benchmarks.cases import betweenness, closures, intervals, iteration, pipeline, reduction, scaling, start
+from benchmarks.cases import (
+    betweenness,
+    closures,
+    intervals,
+    iteration,
+    lanes,
+    pipeline,
+    reduction,
+    scaling,
+    start,
+    widths,
+)
 
 __all__ = ["CASES"]
 
@@ -11,7 +22,9 @@ CASES = {
     "pipeline": pipeline,
     "reduction": reduction,
     "iteration": iteration,
+    "lanes": lanes,
     "intervals": intervals,
+    "widths": widths,
     "closures": closures,
     "betweenness": betweenness,
     "scaling": scaling,

@@ -22,26 +22,26 @@ def main() -> None:
     with step.phase("import"):
         from ecograph.cpu import centrality as kernels
         from ecograph.cpu.csr import by_provider
+        from ecograph.cpu.slices import slices
     with np.load(path) as file:
         row, column, n = file["row"], file["column"], int(file["n"])
     with step.phase("prepare"):
-        ptr, rows = by_provider(column, n)
-        into = row[rows]
+        ptr, entries = by_provider(column, n)
         out = np.bincount(row, minlength=n)
-        share = 1.0 / out[into]
-    x, new = np.full((n, 1), 1.0 / n), np.empty((n, 1))
-    ends = (out == 0).astype(np.uint8)
-    held, parts = np.zeros(1), (-(-n // kernels.BLOCK), 1)
-    change, ended, seconds = np.empty(parts), np.empty(parts), []
-    restart = x.copy()
+        rows = slices(ptr, row[entries], None)
+        scale, ends = rows.spread(1.0 / np.maximum(out, 1), 1.0), rows.spread((out == 0).astype(np.uint8))
+    restart = rows.to_lanes(np.full((n, 1), 1.0 / n))
+    y, new, again, held = restart * scale[:, None], np.zeros_like(restart), 0.15 * restart, np.zeros(1)
+    seconds = []
     for _ in range(STEPS):
         started = time.perf_counter()
-        kernels.pagerank_step(ptr, into, share, ends, restart, restart, held, 0.85, x, new, change, ended)
+        kernels.pagerank_step(rows, scale, ends, again, restart, held, 0.85, y, new)
         seconds.append(time.perf_counter() - started)
-        x, new = new, x
+        y, new = new, y
+    x = rows.from_lanes(y, 1)[:, 0] / scale[rows.slot]
     step.phases["run"] = {"wall": float(np.median(seconds[2:])), "cpu": 0.0}
-    # Of a row: pointer, old and new x, restart, dangle, flag; of an arrow: column, share. x of columns at least once.
-    step.done(arrows=int(into.size), n=n, bytes=int(12 * into.size + (8 + 8 + 8 + 8 + 8 + 1) * n), x=_few(x[:, 0]))
+    # Of an arrow: a column. Of a slot: old and new y, restart, dangle, scale, flag. What is gathered at least once.
+    step.done(arrows=int(row.size), n=n, bytes=int(4 * rows.column.size + 41 * rows.slots), x=_few(x))
 
 
 def _few(x: np.ndarray) -> list[float]:

@@ -19,11 +19,13 @@ from typing import Any
 import numba
 from numba import types
 
-__all__ = ["F8", "F8_2", "I1", "I2", "I4", "I8", "U1", "U8", "F8w", "F8w_2", "I1w", "I2w", "I4w", "I8w", "U1w", "U8w",
-           "b1", "cache_state", "f8", "i4", "i8", "jit", "prange", "u1", "u8"]  # fmt: skip
+__all__ = ["F8", "F8_2", "I1", "I2", "I4", "I8", "U1", "U4", "U8", "F8w", "F8w_2", "I1w", "I2w", "I4w", "I8w", "U1w",
+           "U4w", "U8w", "b1", "cache_state", "f8", "i4", "i8", "jit", "prange", "u1", "u4", "u8"]  # fmt: skip
 
 prange = numba.prange
-b1, u1, i4, i8, u8, f8 = types.boolean, types.uint8, types.int32, types.int64, types.uint64, types.float64
+b1, u1, i4, u4, i8, u8, f8 = (
+    types.boolean, types.uint8, types.int32, types.uint32, types.int64, types.uint64, types.float64
+)  # fmt: skip
 
 
 def _array(dtype: Any, *, ndim: int = 1, write: bool = False) -> types.Array:
@@ -31,8 +33,8 @@ def _array(dtype: Any, *, ndim: int = 1, write: bool = False) -> types.Array:
 
 
 # One-dimensional C-contiguous arrays: read-only, and with a trailing w writable.
-U1, I1, I2, I4, I8, U8, F8 = map(_array, (u1, types.int8, types.int16, i4, i8, u8, f8))
-U1w, I1w, I2w, I4w, I8w, U8w, F8w = (_array(a.dtype, write=True) for a in (U1, I1, I2, I4, I8, U8, F8))
+U1, I1, I2, I4, U4, I8, U8, F8 = map(_array, (u1, types.int8, types.int16, i4, u4, i8, u8, f8))
+U1w, I1w, I2w, I4w, U4w, I8w, U8w, F8w = (_array(a.dtype, write=True) for a in (U1, I1, I2, I4, U4, I8, U8, F8))
 # Row-major matrices: one row a participant, one column a lane.
 F8_2, F8w_2 = _array(f8, ndim=2), _array(f8, ndim=2, write=True)
 
@@ -68,12 +70,13 @@ def cache_state() -> str:
 
 
 def jit(
-    result: Any, *arguments: Any, parallel: bool = False, lanes: bool = False
+    result: Any, *arguments: Any, parallel: bool = False, lanes: bool = False, inline: str = "never"
 ) -> Callable[[Callable[..., Any]], Any]:
     """Compile for ``result(*arguments)`` and nothing else; release the GIL; never reorder floating point.
 
     ``lanes``: turn like steps on neighbouring numbers into one step on a vector of them (LLVM's SLP vectoriser, which
-    Numba leaves off). No sum changes its order; kernels over lanes take half the time.
+    Numba leaves off). No sum changes its order; kernels over lanes take half the time. ``inline="always"`` for what
+    loops call: without calls, a loop becomes one of vectors.
 
     That happens when the kernel is first called, or first called by another that is compiled: importing a module that
     holds twenty kernels to use one compiles one.
@@ -82,7 +85,9 @@ def jit(
     def decorate(function: Callable[..., Any]) -> Any:
         before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_CACHE or "")
         try:  # the folder is read once, while the decorator runs: other users of Numba keep theirs
-            kernel = numba.njit(cache=_CACHE is not None, nogil=True, parallel=parallel)(function)
+            kernel = numba.njit(
+                cache=_CACHE is not None, nogil=True, parallel=parallel, error_model="numpy", inline=inline
+            )(function)
         finally:
             numba.config.CACHE_DIR = before
         if hasattr(kernel, "get_call_template"):  # not where Numba is switched off

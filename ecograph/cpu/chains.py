@@ -8,20 +8,25 @@ of threads.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, i8, jit
+from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, i8, jit, u8
+from ecograph.cpu.prefetch import prefetch
 from ecograph.cpu.threads import over_blocks
 
-__all__ = ["begin_lanes", "residual_lanes", "stretch_lanes", "sweep_lanes"]
+__all__ = ["WIDTH", "begin_lanes", "residual_lanes", "stretch_block", "stretch_lanes", "sweep_lanes"]
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
 F8Array: TypeAlias = NDArray[np.float64]
+
+WIDTH = 8  # lanes in a block: one cache line of float64
+_1, _2, _3, _4, _5, _6, _7, _8 = (np.uint64(k) for k in range(1, 9))  # no sign: nothing counts from an end
+_AHEAD = np.uint64(24)  # arrows: about as many lines as a core can have under way
 
 
 def sweep_lanes(
@@ -55,28 +60,85 @@ def _sweep_block(
     for k in range(top, top + width):
         live = live or mass[k] > 0.0
         mass[k] = 0.0
-    if live and width == 1:  # no loop over lanes inside: half the time
+    if live and width == 1:
         for i in range(n):
             total = 0.0
-            for e in range(ptr[i], ptr[i + 1]):
-                total += p[e] * d[first + column[e], 0]
+            for each in range(u8(ptr[i]), u8(ptr[i + 1])):
+                e = u8(each)
+                total += p[e] * d[u8(first) + u8(column[e]), 0]
             if held[top] != i:
                 d[first + i, 0] = total
                 h[first + i, 0] += total
                 mass[top] += weight[i] * total
     elif live:
-        acc = np.empty(width)
-        for i in range(n):
-            acc[:] = 0.0
-            for e in range(ptr[i], ptr[i + 1]):
-                j, q = first + column[e], p[e]
-                for k in range(width):
-                    acc[k] += q * d[j, k]
-            for k in range(width):
-                if held[top + k] != i:
-                    d[first + i, k] = acc[k]
-                    h[first + i, k] += acc[k]
-                    mass[top + k] += weight[i] * acc[k]
+        mine = slice(first, first + n)
+        _sweep_eight(ptr, column, p, held[top : top + width], weight, d[mine].reshape(-1), h[mine].reshape(-1),
+                     mass[top : top + width])  # fmt: skip
+
+
+@jit(types.void, I8, I4, F8, I4, F8, F8w, F8w, F8w)
+def _sweep_eight(
+    ptr: I8Array, column: I4Array, p: F8Array, held: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
+) -> None:
+    """The sweep of one block of WIDTH lanes, written out so that their sums stay in registers."""
+    pinned, last = _next(held, -1), u8(max(column.size, 1) - 1)
+    for i in range(ptr.size - 1):
+        a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
+        for each in range(u8(ptr[i]), u8(ptr[i + 1])):
+            e = u8(each)
+            prefetch(d, _8 * u8(column[min(e + _AHEAD, last)]))
+            j, q = _8 * u8(column[e]), p[e]
+            a0 += q * d[j]
+            a1 += q * d[j + _1]
+            a2 += q * d[j + _2]
+            a3 += q * d[j + _3]
+            a4 += q * d[j + _4]
+            a5 += q * d[j + _5]
+            a6 += q * d[j + _6]
+            a7 += q * d[j + _7]
+        at, w = _8 * u8(i), weight[i]
+        if i == pinned:
+            pinned = _next(held, i)
+            for k, total in enumerate((a0, a1, a2, a3, a4, a5, a6, a7)):
+                if held[k] != i:
+                    d[8 * i + k] = total
+                    h[8 * i + k] += total
+                    mass[k] += w * total
+            continue
+        d[at] = a0
+        d[at + _1] = a1
+        d[at + _2] = a2
+        d[at + _3] = a3
+        d[at + _4] = a4
+        d[at + _5] = a5
+        d[at + _6] = a6
+        d[at + _7] = a7
+        h[at] += a0
+        h[at + _1] += a1
+        h[at + _2] += a2
+        h[at + _3] += a3
+        h[at + _4] += a4
+        h[at + _5] += a5
+        h[at + _6] += a6
+        h[at + _7] += a7
+        mass[0] += w * a0
+        mass[1] += w * a1
+        mass[2] += w * a2
+        mass[3] += w * a3
+        mass[4] += w * a4
+        mass[5] += w * a5
+        mass[6] += w * a6
+        mass[7] += w * a7
+
+
+@jit(i8, I4, i8)
+def _next(held: I4Array, i: int) -> Any:
+    """The first row after i that keeps its value in some lane."""
+    found = np.int64(np.iinfo(np.int32).max)
+    for row in held:
+        if row > i:
+            found = min(found, np.int64(row))
+    return found
 
 
 def begin_lanes(
@@ -86,12 +148,13 @@ def begin_lanes(
 
     Rows before the start come to know of it in the next sweep: what they pass on to the start mustn't be lost.
     """
-    over_blocks(_begin_lane, start.size, column.size * start.size, ptr, column, p, start, weight, d, h, mass)
+    blocks, work = mass.size // d.shape[1], column.size * start.size
+    over_blocks(_begin_block, blocks, work, ptr, column, p, start, weight, d, h, mass)
 
 
 @jit(types.void, i8, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w)
-def _begin_lane(
-    lane: int,
+def _begin_block(
+    b: int,
     ptr: I8Array,
     column: I4Array,
     p: F8Array,
@@ -102,16 +165,79 @@ def _begin_lane(
     mass: F8Array,
 ) -> None:
     n, width = ptr.size - 1, d.shape[1]
-    first, k = lane // width * n, lane % width
-    total = weight[start[lane]] if start[lane] > 0 else 0.0
-    for i in range(start[lane] + 1, n):
-        acc = 0.0
-        for e in range(ptr[i], ptr[i + 1]):
-            acc += p[e] * d[first + column[e], k]
-        d[first + i, k] = acc
-        h[first + i, k] = acc
-        total += weight[i] * acc
-    mass[lane] = total
+    first, top = b * n, b * width
+    mass[top : top + width] = 0.0
+    if width > 1:
+        mine, lanes = slice(first, first + n), start[top : top + width]
+        begun = np.full(width, n, np.int32)  # a lane that nothing starts in
+        begun[: lanes.size] = lanes
+        _begin_eight(ptr, column, p, begun, weight, d[mine].reshape(-1), h[mine].reshape(-1), mass[top : top + width])
+        for k in range(lanes.size):
+            if lanes[k] > 0:
+                mass[top + k] += weight[lanes[k]]
+        return
+    for i in range(start[top] + 1, n):
+        total = 0.0
+        for each in range(u8(ptr[i]), u8(ptr[i + 1])):
+            e = u8(each)
+            total += p[e] * d[u8(first) + u8(column[e]), 0]
+        d[first + i, 0] = h[first + i, 0] = total
+        mass[top] += weight[i] * total
+    if start[top] > 0:
+        mass[top] += weight[start[top]]
+
+
+@jit(types.void, I8, I4, F8, I4, F8, F8w, F8w, F8w)
+def _begin_eight(
+    ptr: I8Array, column: I4Array, p: F8Array, start: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
+) -> None:
+    """The first sweep of one block of WIDTH lanes, from the first row after any start."""
+    last, everyone = u8(max(column.size, 1) - 1), start.max()
+    for i in range(np.int64(start.min()) + 1, ptr.size - 1):
+        a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
+        for each in range(u8(ptr[i]), u8(ptr[i + 1])):
+            e = u8(each)
+            prefetch(d, _8 * u8(column[min(e + _AHEAD, last)]))
+            j, q = _8 * u8(column[e]), p[e]
+            a0 += q * d[j]
+            a1 += q * d[j + _1]
+            a2 += q * d[j + _2]
+            a3 += q * d[j + _3]
+            a4 += q * d[j + _4]
+            a5 += q * d[j + _5]
+            a6 += q * d[j + _6]
+            a7 += q * d[j + _7]
+        if i <= everyone:  # rows up to a lane's start know nothing of it yet
+            for k, total in enumerate((a0, a1, a2, a3, a4, a5, a6, a7)):
+                if i > start[k]:
+                    d[8 * i + k] = h[8 * i + k] = total
+                    mass[k] += weight[i] * total
+            continue
+        at, w = _8 * u8(i), weight[i]
+        d[at] = a0
+        d[at + _1] = a1
+        d[at + _2] = a2
+        d[at + _3] = a3
+        d[at + _4] = a4
+        d[at + _5] = a5
+        d[at + _6] = a6
+        d[at + _7] = a7
+        h[at] = a0
+        h[at + _1] = a1
+        h[at + _2] = a2
+        h[at + _3] = a3
+        h[at + _4] = a4
+        h[at + _5] = a5
+        h[at + _6] = a6
+        h[at + _7] = a7
+        mass[0] += w * a0
+        mass[1] += w * a1
+        mass[2] += w * a2
+        mass[3] += w * a3
+        mass[4] += w * a4
+        mass[5] += w * a5
+        mass[6] += w * a6
+        mass[7] += w * a7
 
 
 def stretch_lanes(before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:
@@ -121,11 +247,12 @@ def stretch_lanes(before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass
     exactly when t <= 1 / (1 - m), m = the smallest d / D over rows with D > 0 (Collatz's lower bound of the
     rate). From there one sweep gives h + (t - 1) d, with that residual as its change.
     """
-    over_blocks(_stretch_block, mass.size // d.shape[1], d.size, before, weight, d, h, mass)
+    over_blocks(stretch_block, mass.size // d.shape[1], d.size, before, weight, d, h, mass)
 
 
 @jit(types.void, i8, F8_2, F8, F8w_2, F8w_2, F8w)
-def _stretch_block(b: int, before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:
+def stretch_block(b: int, before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:
+    """``stretch_lanes`` of one block."""
     n, width = weight.size, d.shape[1]
     first, top = b * n, b * width
     for k in range(width):
@@ -169,17 +296,37 @@ def _residual_block(
     minus: F8Array,
 ) -> None:
     n, width = ptr.size - 1, h.shape[1]
-    first = b * n
-    for lane in range(b * width, min((b + 1) * width, plus.size)):
-        k = lane - b * width
-        for i in range(n):
-            if i != held[lane]:
-                rho = -h[first + i, k]
-                if i == source[lane]:
-                    rho += 1.0
-                for e in range(ptr[i], ptr[i + 1]):
-                    rho += p[e] * h[first + column[e], k]
-                if rho > 0.0:
-                    plus[lane] += weight[i] * rho
+    first, top = b * n, b * width
+    lanes, last = min(width, plus.size - top), u8(max(column.size, 1) - 1)
+    flat = h[first : first + n].reshape(-1)
+    rho = np.empty(width)
+    for i in range(n):
+        for k in range(width):
+            rho[k] = -flat[width * i + k]
+            if top + k < plus.size and source[top + k] == i:
+                rho[k] += 1.0
+        if width == 1:
+            for each in range(u8(ptr[i]), u8(ptr[i + 1])):
+                e = u8(each)
+                rho[0] += p[e] * flat[u8(column[e])]
+        else:
+            a0, a1, a2, a3, a4, a5, a6, a7 = rho[0], rho[1], rho[2], rho[3], rho[4], rho[5], rho[6], rho[7]
+            for each in range(u8(ptr[i]), u8(ptr[i + 1])):
+                e = u8(each)
+                prefetch(flat, _8 * u8(column[min(e + _AHEAD, last)]))
+                j, q = _8 * u8(column[e]), p[e]
+                a0 += q * flat[j]
+                a1 += q * flat[j + _1]
+                a2 += q * flat[j + _2]
+                a3 += q * flat[j + _3]
+                a4 += q * flat[j + _4]
+                a5 += q * flat[j + _5]
+                a6 += q * flat[j + _6]
+                a7 += q * flat[j + _7]
+            rho[0], rho[1], rho[2], rho[3], rho[4], rho[5], rho[6], rho[7] = a0, a1, a2, a3, a4, a5, a6, a7
+        for k in range(lanes):
+            if i != held[top + k]:
+                if rho[k] > 0.0:
+                    plus[top + k] += weight[i] * rho[k]
                 else:
-                    minus[lane] -= weight[i] * rho
+                    minus[top + k] -= weight[i] * rho[k]

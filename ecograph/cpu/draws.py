@@ -26,7 +26,16 @@ from numpy.typing import NDArray
 from ecograph.cpu._jit import F8, I8, U8, F8w, I8w, f8, i8, jit, prange, u8
 from ecograph.cpu.threads import over_blocks
 
-__all__ = ["exponential_rows", "gamma_rows", "kept_rows", "log", "normal_rows", "philox"]
+__all__ = [
+    "exponential_draws",
+    "exponential_rows",
+    "gamma_draw",
+    "gamma_rows",
+    "kept_rows",
+    "log",
+    "normal_rows",
+    "philox",
+]
 
 U8Array: TypeAlias = NDArray[np.uint64]
 F8Array: TypeAlias = NDArray[np.float64]
@@ -41,10 +50,11 @@ _GAMMA, _NORMAL, _CLUSTER, _DROP = (np.uint64(stream << 16) for stream in range(
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)  # the constants of [1]
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+_ONE = np.uint64(0x3FF0000000000000)  # the bits of 1.0
 _LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
-@jit(types.UniTuple(u8, 2), u8, u8, u8)
+@jit(types.UniTuple(u8, 2), u8, u8, u8, inline="always")
 def philox(key: np.uint64, low: np.uint64, high: np.uint64) -> Any:
     """Philox4x32-10 of the counter (low, high): words 0 and 1, then 2 and 3, the first in the lower half.
 
@@ -59,10 +69,13 @@ def philox(key: np.uint64, low: np.uint64, high: np.uint64) -> Any:
     return c0 | (c1 << _32), c2 | (c3 << _32)
 
 
-@jit(f8, u8)
+@jit(f8, u8, inline="always")
 def _unit(bits: np.uint64) -> Any:
-    """The upper 52 bits as the middle of one of 2**52 equal cells of (0, 1): exact, and never 0 or 1."""
-    return (f8(bits >> u8(12)) + 0.5) * 2.0**-52
+    """The upper 52 bits as the middle of one of 2**52 equal cells of (0, 1): exact, and never 0 or 1.
+
+    As the fraction of a number in [1, 2), from which 1 is taken: a processor turns several at once into floats so.
+    """
+    return (np.uint64((bits >> u8(12)) | _ONE).view(np.float64) - 1.0) + 2.0**-53
 
 
 @jit(types.UniTuple(f8, 2), u8, u8, u8, u8, u8)
@@ -72,11 +85,12 @@ def _uniforms(seed: np.uint64, replicate: np.uint64, key: np.uint64, step: np.ui
     return _unit(x), _unit(y)
 
 
+_SHIFT = 0x4338000000000000  # the bits of 3 * 2**51
 _LN2_HIGH = float.fromhex("0x1.62e42fee00000p-1")  # 32 bits: its product with an exponent is exact
 _LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")  # the rest of ln 2, rounded
 
 
-@jit(f8, f8)
+@jit(f8, f8, inline="always")
 def log(x: float) -> Any:
     """Natural logarithm of a positive, normal, finite number; the error is below 1 unit in the last place.
 
@@ -87,9 +101,9 @@ def log(x: float) -> Any:
     bits = np.float64(x).view(np.int64)
     e = (bits >> 52) - 1023
     m = np.int64((bits & 0xFFFFFFFFFFFFF) | 0x3FF0000000000000).view(np.float64)
-    if m > 1.4142135623730951:
-        m *= 0.5
-        e += 1
+    big = m > 1.4142135623730951
+    m = 0.5 * m if big else m
+    e = e + 1 if big else e
     f = m - 1.0
     s = f / (2.0 + f)
     z = s * s
@@ -98,7 +112,7 @@ def log(x: float) -> Any:
     r = 2.0 / 7.0 + z * (2.0 / 9.0 + z * (2.0 / 11.0 + z * r))
     r = z * (2.0 / 3.0 + z * (2.0 / 5.0 + z * r))
     half = 0.5 * f * f
-    k = f8(e)
+    k = np.int64(e + _SHIFT).view(np.float64) - 6755399441055744.0  # e as a float: exact, and several at once
     return k * _LN2_HIGH - ((half - (s * (half + r) + k * _LN2_LOW)) - f)
 
 
@@ -144,6 +158,20 @@ def _gamma(shape: float, seed: np.uint64, replicate: np.uint64, key: np.uint64, 
             if log(u) < 0.5 * x * x + d * (1.0 - t + log(t)):
                 return d * t
     return shape
+
+
+@jit(types.void, u8, u8, u8, F8w)
+def exponential_draws(seed: np.uint64, replicate: np.uint64, key: np.uint64, out: F8Array) -> None:
+    """Numbers of ``gamma_rows`` for shape 1, in this replicate and those after it; several are made at once."""
+    for k in range(8):
+        bits, _ = philox(seed, key, (replicate + u8(k)) | (_GAMMA << u8(40)))
+        out[k] = -log(_unit(bits))
+
+
+@jit(f8, f8, u8, u8, u8)
+def gamma_draw(shape: float, seed: np.uint64, replicate: np.uint64, key: np.uint64) -> Any:
+    """One number of ``gamma_rows``."""
+    return _gamma(shape, seed, replicate, key, _GAMMA)
 
 
 @jit(i8, i8, f8, u8, u8, u8)

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from ecograph.cpu import centrality as kernels
 from ecograph.cpu.components import strong_components
+from ecograph.cpu.slices import LANES, slices
 from ecograph.device import check_memory
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import ConvergenceError, EcographError
-from ecograph.metrics.tie_graph import Rows, spread, tie_graph
+from ecograph.metrics.tie_graph import Rows, TieGraph, spread, tie_graph
 from ecograph.progress import Progress, track
 
 __all__ = ["eigenvector_centrality", "hits", "katz_centrality", "pagerank"]
@@ -93,9 +94,7 @@ def pagerank(
     restart = _lanes(eco, personalization)
     dangle = restart if dangling is None else np.repeat(spread(eco, dangling, "dangling")[:, None], restart.shape[1], 1)
     start = restart if nstart is None else np.repeat(spread(eco, nstart, "nstart")[:, None], restart.shape[1], 1)
-    out = kernels.row_sums(graph.out.ptr, graph.out.amount)
-    share = graph.into.amount / out[graph.into.column]
-    x = _walk(graph.into, share, out == 0.0, restart, dangle, start, alpha, max_iter, tol, progress)
+    x = _walk(graph, weight is not None, restart, dangle, start, alpha, max_iter, tol, progress)
     return x[:, 0].copy() if single else x
 
 
@@ -114,9 +113,8 @@ def _lanes(eco: Ecosystem, personalization: Vector | Sequence[Vector] | None) ->
 
 
 def _walk(
-    into: Rows,
-    share: NDArray[np.float64],
-    ends: NDArray[np.bool_],
+    graph: TieGraph,
+    weighted: bool,
     restart: NDArray[np.float64],
     dangle: NDArray[np.float64],
     start: NDArray[np.float64],
@@ -125,19 +123,25 @@ def _walk(
     tol: float,
     progress: Progress,
 ) -> NDArray[np.float64]:
-    x, new = start.copy(), np.empty_like(start)
-    held, flags = x[ends].sum(axis=0), ends.astype(np.uint8)
-    parts = -(-x.shape[0] // kernels.BLOCK), x.shape[1]
-    change, ended = np.empty(parts), np.empty(parts)
+    """Steps on x * scale, x's part for one unit of weight out: what is gathered then needs no share an arrow."""
+    unit = 0.5 ** np.frexp(graph.into.amount.max())[1] if weighted else 1.0  # 1 / out is finite, whatever the unit
+    out = kernels.row_sums(graph.out.ptr, graph.out.amount * unit)
+    ends, lanes = out == 0.0, restart.shape[1]
+    rows = slices(graph.into.ptr, graph.into.column, graph.into.amount * unit if weighted else None)
+    scale, flags = rows.spread(1.0 / np.where(ends, 1.0, out), 1.0), rows.spread(ends.astype(np.uint8))
+    again, given = (1.0 - alpha) * rows.to_lanes(restart), rows.to_lanes(dangle)
+    y = rows.to_lanes(start) * np.tile(scale, -(-lanes // LANES))[:, None]
+    new = np.zeros_like(y)
+    held = np.zeros(y.size // rows.slots)
+    held[:lanes] = start[ends].sum(axis=0)
     with track(progress, "pagerank", float(-np.log10(tol))) as tick:
         for _ in range(max_iter):
-            kernels.pagerank_step(into.ptr, into.column, share, flags, restart, dangle, held, alpha, x, new,
-                                  change, ended)  # fmt: skip
-            x, new = new, x
-            held = ended.sum(axis=0)
-            error = alpha / (1.0 - alpha) * float(change.sum(axis=0).max())
+            change, held = kernels.pagerank_step(rows, scale, flags, again, given, held, alpha, y, new)
+            y, new = new, y
+            error = alpha / (1.0 - alpha) * float(change.max())
             tick(float(-np.log10(max(error, tol))))
             if error <= tol:
+                x: NDArray[np.float64] = rows.from_lanes(y, lanes) / scale[rows.slot][:, None]
                 return x
     raise _unfinished("pagerank", max_iter, error, tol)
 

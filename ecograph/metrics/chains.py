@@ -22,6 +22,8 @@ from ecograph.progress import Progress, track
 
 __all__ = [
     "BATCH",
+    "MOST",
+    "STRETCH",
     "Graph",
     "Visits",
     "compact",
@@ -34,7 +36,6 @@ __all__ = [
 ]
 
 BATCH = 32  # lanes solved together: 4 blocks keep 4 threads busy and 24 bytes a lane and participant in memory
-WIDTH = 8  # lanes in a block: one cache line of float64
 STRETCH = 8  # sweeps between attempts to jump ahead: the smallest ratio needs some to become the rate
 MOST = 20_000  # sweeps before giving up
 
@@ -208,7 +209,7 @@ def _sum_chains(
 ) -> tuple[F8Array, F8Array, int]:
     """Sweep until the weighted change of every lane is <= goal; ``hold`` pins the rows in ``start`` at 1."""
     n, lanes = weight.size, start.size
-    width = 1 if lanes == 1 else WIDTH
+    width = 1 if lanes == 1 else kernels.WIDTH
     blocks = -(-lanes // width)
     check_memory(3 * 8 * n * blocks * width, "the chains", "leave lenses='reach' out, or look at a smaller view")
     h, before = np.zeros((blocks * n, width)), np.empty((blocks * n, width))

@@ -18,6 +18,7 @@ from ecograph.metrics.question import Question, build_lenses, key
 from ecograph.metrics.rank_intervals import RankIntervals, Spread, from_covariance, from_replicates, rank_intervals
 from ecograph.metrics.ranking import ROUNDING, Bounds
 from ecograph.metrics.resample import replicate_values
+from ecograph.metrics.rooted_replicates import rooted_replicates
 
 __all__ = ["METHODS", "Asked", "Sure", "how_sure"]
 
@@ -116,10 +117,7 @@ def _replicates(
         names = tuple(name for name in need if ways[name] == how)
         if not names:
             continue
-        values, lost = replicate_values(
-            ask.eco, partial(_values, ask, {name: need[name] for name in names}), replicates=asked.replicates,
-            seed=asked.seed, how=how, share=asked.drop, progress=ask.progress,
-        )  # fmt: skip
+        values, lost = _values_of(ask, {name: need[name] for name in names}, how, asked)
         failed += [f"{message} (replicate {r})" for r, message in lost]
         there = values[~np.isnan(values).any(axis=1)]
         if len(there) < ENOUGH:
@@ -130,6 +128,25 @@ def _replicates(
         ends = np.cumsum([need[name].size for name in names])
         out |= dict(zip(names, np.split(there, ends[:-1], axis=1), strict=True))
     return out, failed
+
+
+def _values_of(
+    ask: Question, need: Mapping[str, NDArray[np.intp]], how: str, asked: Asked
+) -> tuple[F8Array, list[tuple[int, str]]]:
+    """(replicates, values): the lenses side by side, each at its rows; and the replicates that failed."""
+    parts: dict[str, F8Array] = {}
+    lost: list[tuple[int, str]] = []
+    if how == "redraw" and "rooted" in need and ask.eco.ties.cluster is None:
+        parts["rooted"], lost = rooted_replicates(ask, need["rooted"], asked.replicates, asked.seed)
+    if rest := {name: rows for name, rows in need.items() if name not in parts}:
+        values, more = replicate_values(
+            ask.eco, partial(_values, ask, rest), replicates=asked.replicates, seed=asked.seed, how=how,
+            share=asked.drop, progress=ask.progress,
+        )  # fmt: skip
+        ends = np.cumsum([rows.size for rows in rest.values()])
+        parts |= dict(zip(rest, np.split(values, ends[:-1], axis=1), strict=True))
+        lost = sorted([*more, *(it for it in lost if it[0] not in dict(more))])
+    return np.concatenate([parts[name] for name in need], axis=1), lost
 
 
 def _values(ask: Question, need: Mapping[str, NDArray[np.intp]], eco: Ecosystem) -> F8Array:

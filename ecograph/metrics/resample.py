@@ -24,7 +24,7 @@ from ecograph.order import text_buffers
 from ecograph.progress import Progress, track
 from ecograph.ties import NO_CLUSTER, NO_TIME
 
-__all__ = ["drop_events", "redraw", "replicate_values", "tie_draw_keys"]
+__all__ = ["drop_events", "gamma_laws", "redraw", "replicate_values", "tie_draw_keys"]
 
 _BLOCK = 1 << 18  # ties whose keys are hashed at a time: 8 MiB
 _KEPT = ("ids", "indptr", "_by_provider", "seen", "_draw_keys")  # what doesn't depend on weights
@@ -70,7 +70,9 @@ def redraw(eco: Ecosystem, seed: int, replicate: int) -> Ecosystem:
         return _with_ties(eco, weight=np.where(eco.active, eco.ties.weight * factor, eco.ties.weight))
     drawn = eco.ties.weight * _cluster_factors(eco, eco.ties.cluster, seed, replicate)
     whole = eco.pooled
-    sums = np.bincount(pooled_rows(eco.ties), drawn, minlength=len(whole.ties))  # in table order
+    sums = np.bincount(
+        _once(eco, "_pooled_rows", lambda: pooled_rows(eco.ties)), drawn, minlength=len(whole.ties)
+    )  # in table order
     return _with_ties(whole, weight=np.where(whole.active, sums, whole.ties.weight))
 
 
@@ -82,7 +84,7 @@ def _cluster_factors(eco: Ecosystem, cluster: NDArray[np.int32], seed: int, repl
         drawn = np.empty(shape.size)
         draws.gamma_rows(shape, seed, replicate, tie_draw_keys(eco)[alone], drawn)
         factor[alone] = drawn / shape
-    codes, row = np.unique(cluster[~alone], return_inverse=True)
+    codes, row = _once(eco, "_cluster_codes", lambda: np.unique(cluster[~alone], return_inverse=True))
     drawn = np.empty(codes.size)
     draws.exponential_rows(seed, replicate, codes.astype(np.uint64), drawn)
     factor[~alone] = drawn[row]
@@ -205,9 +207,11 @@ def tie_draw_keys(eco: Ecosystem) -> NDArray[np.uint64]:
     XXH64 of the provider's id, of the receiver's id and of the relation's name, then the period's first instant
     in microseconds since 1970 (undated: -2**63). Made once an ecosystem. O(ties + bytes of ids).
     """
-    known = eco.__dict__.get("_draw_keys")
-    if known is not None:
-        return known  # type: ignore[no-any-return]
+    keys: NDArray[np.uint64] = _once(eco, "_draw_keys", lambda: _make_keys(eco))
+    return keys
+
+
+def _make_keys(eco: Ecosystem) -> NDArray[np.uint64]:
     people = hash_rows(*text_buffers(eco.ids))
     names = hash_rows(*text_buffers(pl.Series("relation", [it.name for it in eco.relations], dtype=pl.String)))
     instants = np.array([NO_TIME if p is None else p for p in eco.periods], np.int64).view(np.uint64)
@@ -220,11 +224,27 @@ def tie_draw_keys(eco: Ecosystem) -> NDArray[np.uint64]:
         ends = np.arange(0, 32 * (words.shape[0] + 1), 32, dtype=np.int64)
         keys[part] = hash_rows(words.reshape(-1).view(np.uint8), ends)
     keys.setflags(write=False)
-    eco.__dict__["_draw_keys"] = keys
     return keys
 
 
+def gamma_laws(eco: Ecosystem) -> tuple[F8Array, NDArray[np.uint64]]:
+    """Shape and key of each tie's draw: what ``gamma_rows`` asks for. Made once an ecosystem."""
+    return _shapes(eco), tie_draw_keys(eco)
+
+
+def _once(eco: Ecosystem, name: str, make: Callable[[], Any]) -> Any:
+    """What replicates of an ecosystem share."""
+    if name not in eco.__dict__:
+        eco.__dict__[name] = make()
+    return eco.__dict__[name]
+
+
 def _shapes(eco: Ecosystem) -> F8Array:
+    shapes: F8Array = _once(eco, "_draw_shapes", lambda: _make_shapes(eco))
+    return shapes
+
+
+def _make_shapes(eco: Ecosystem) -> F8Array:
     """weight**2 / weight_sq in [1, count], without squaring what may overflow; 1 where the tie takes no part."""
     most, ties = _counts(eco).astype(np.float64), eco.ties
     if ties.weight_sq is None:

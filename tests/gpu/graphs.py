@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ecograph.cpu import centrality
+from ecograph.cpu.slices import slices
 
 __all__ = ["KEEP", "CpuSteps", "Graph"]
 
@@ -32,20 +33,22 @@ class CpuSteps:
 
     def __init__(self, graph: Graph, start: Any) -> None:
         self.graph, self.lanes = graph, start.size
-        self.e = np.zeros((graph.n, start.size))
+        e = np.zeros((graph.n, start.size))
         for lane, row in enumerate(start):
             if row >= 0:
-                self.e[row, lane] = 1.0
+                e[row, lane] = 1.0
+        self.rows = slices(graph.ptr, graph.column, graph.value)
+        self.scale, self.ends = np.ones(self.rows.slots), np.zeros(self.rows.slots, np.uint8)
+        self.e = self.rows.to_lanes(e)
         self.x, self.new, self.nothing = (np.zeros_like(self.e) for _ in range(3))
-        self.ends, self.ones = np.zeros(graph.n, np.uint8), np.ones(start.size)
-        blocks = -(-graph.n // centrality.BLOCK)
-        self.change, self.ended = np.zeros((blocks, start.size)), np.zeros((blocks, start.size))
+        self.ones = np.ones(self.e.size // self.rows.slots)
+        self.change = np.zeros(self.ones.size)
 
     def step(self) -> None:
         """One more."""
-        graph = self.graph
-        centrality.pagerank_step(graph.ptr, graph.column, graph.value, self.ends, self.nothing, self.e, self.ones, 1.0,
-                                 self.x, self.new, self.change, self.ended)  # fmt: skip
+        self.change, _ = centrality.pagerank_step(
+            self.rows, self.scale, self.ends, self.nothing, self.e, self.ones, 1.0, self.x, self.new
+        )
         self.x, self.new = self.new, self.x
 
     def after(self, steps: int) -> tuple[Any, Any]:
@@ -53,4 +56,4 @@ class CpuSteps:
         self.x[:] = 0.0
         for _ in range(steps):
             self.step()
-        return self.x, self.change.sum(0)
+        return self.rows.from_lanes(self.x, self.lanes), self.change[: self.lanes]
