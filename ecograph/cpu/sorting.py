@@ -8,7 +8,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import I8, U1, U8, I8w, i8, jit, u8
+from ecograph.cpu._jit import I8, U1, U8, I8w, U8w, i8, jit, u8
 
 __all__ = ["break_ties", "counting_order", "radix_order"]
 
@@ -18,17 +18,18 @@ _DIGIT = 11  # bits a pass: 2048 write streams still fit the first-level cache
 def radix_order(keys: NDArray[np.uint64], order: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
     """Positions that sort ``keys``, stable; equal keys keep the order of ``order`` (default: as they come).
 
-    Passes over digits in which no two keys differ are left out: O(n) for each other digit.
+    Passes over digits in which no two keys differ are left out: O(n) for each other digit. Keys move with their
+    positions, so that each pass reads from front to back.
     """
-    order = np.arange(keys.size, dtype=np.int64) if order is None else order
+    order, moved = (np.arange(keys.size, dtype=np.int64), keys) if order is None else (order, keys[order])
     if keys.size < 2:
         return order
     differs = int(np.bitwise_or.reduce(keys ^ keys[0]))
     for shift in range(0, 64, _DIGIT):
         if differs >> shift & (1 << _DIGIT) - 1:
-            out = np.empty_like(order)
-            _radix_pass(keys, order, np.uint64(shift), out)
-            order = out
+            out = np.empty_like(moved), np.empty_like(order)
+            _radix_pass(moved, order, np.uint64(shift), *out)
+            moved, order = out
     return order
 
 
@@ -48,17 +49,21 @@ def break_ties(
     return out
 
 
-@jit(types.void, U8, I8, u8, I8w)
-def _radix_pass(keys: NDArray[np.uint64], order: NDArray[np.int64], shift: np.uint64, out: NDArray[np.int64]) -> None:
+@jit(types.void, U8, I8, u8, U8w, I8w)
+def _radix_pass(
+    keys: NDArray[np.uint64], order: NDArray[np.int64], shift: np.uint64, keys_out: NDArray[np.uint64],
+    out: NDArray[np.int64],
+) -> None:  # fmt: skip
     mask = (u8(1) << u8(_DIGIT)) - u8(1)
     place = np.zeros((1 << _DIGIT) + 1, np.int64)
     for key in keys:
         place[i8((key >> shift) & mask) + 1] += 1
     for d in range(1, place.size):
         place[d] += place[d - 1]
-    for row in order:
-        d = i8((keys[row] >> shift) & mask)
-        out[place[d]] = row
+    for k in range(keys.size):
+        d = i8((keys[k] >> shift) & mask)
+        keys_out[place[d]] = keys[k]
+        out[place[d]] = order[k]
         place[d] += 1
 
 

@@ -20,7 +20,8 @@ WORTH = 1 << 18  # multiplications: below, handing blocks to threads (some 0.1 m
 
 def over_blocks(kernel: Any, blocks: int, work: int, *arguments: Any) -> None:
     """``kernel(b, *arguments)`` for every block b; ``work`` is about how many multiplications that takes in all."""
-    threads = 1 if blocks == 1 or work < WORTH else min(blocks, numba.get_num_threads())
+    single = blocks == 1 or work < WORTH or numba.config.DISABLE_JIT  # uncompiled, kernels would only queue for the GIL
+    threads = 1 if single else min(blocks, numba.get_num_threads())
     if threads == 1:
         for b in range(blocks):
             kernel(b, *arguments)
