@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ecograph.cpu.decimal_text import BAD, LONG, MAX_SCALE, parse_decimals
 from ecograph.cpu.decimals import decimals_of_floats, divide_decimals
 from ecograph.ingest.cells import Parsed, Reason, clean, text_buffers
+from ecograph.ingest.columns import Table
 from ecograph.mapping import Amount, Mapping
 
 __all__ = ["Decimals", "constant", "floats", "read_amounts", "read_numbers"]
@@ -32,7 +33,7 @@ class Decimals(NamedTuple):
     scale: NDArray[np.int8]
 
 
-def read_amounts(frame: pl.DataFrame, amount: Amount, mapping: Mapping) -> Parsed[Decimals]:
+def read_amounts(frame: Table, amount: Amount, mapping: Mapping) -> Parsed[Decimals]:
     """The amounts of a frame's rows, divided where the mapping says so.
 
     Negative and zero amounts are kept, with a notice. Missing, unreadable and infinite ones have a reason.
@@ -45,9 +46,11 @@ def read_amounts(frame: pl.DataFrame, amount: Amount, mapping: Mapping) -> Parse
     if amount.divide_by is not None:
         values, failed = _divided(values, _divisors(frame, amount.divide_by, mapping))
         reason = np.where((reason == Reason.FINE) & (failed != Reason.FINE), failed, reason).astype(np.uint8)
-    negative = np.where(values.scale < 0, floats(values) < 0, values.mantissa < 0)
+    negative, binary = values.mantissa < 0, values.scale < 0
+    if binary.any():  # the sign of minus zero, and of what is no number, says nothing
+        negative[binary] = floats(Decimals(*(column[binary] for column in values))) < 0
     notices = {"negative amounts kept": negative} | (
-        {"zero amounts kept": values.mantissa == 0, "amounts kept as the nearest float": values.scale < 0}
+        {"zero amounts kept": values.mantissa == 0, "amounts kept as the nearest float": binary}
         if amount.column is not None or amount.divide_by is not None
         else {}
     )
@@ -136,7 +139,7 @@ def _long(text: str) -> tuple[int, int] | None:
     return int(np.float64(x).view(np.int64)), -1
 
 
-def _divisors(frame: pl.DataFrame, divide_by: str | int | float, mapping: Mapping) -> Parsed[Decimals]:
+def _divisors(frame: Table, divide_by: str | int | float, mapping: Mapping) -> Parsed[Decimals]:
     if isinstance(divide_by, str):
         return read_numbers(frame[divide_by], mapping)
     return Parsed(constant(str(divide_by), frame.height), np.zeros(frame.height, np.uint8))

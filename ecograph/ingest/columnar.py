@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ecograph.errors import SourceError
 from ecograph.ingest.batch import Batch, make_batch
+from ecograph.ingest.columns import Columns
 from ecograph.ingest.quarantine import RAW_CHARACTERS, brief
-from ecograph.ingest.types import arrow_series, polars_series, schema_of
+from ecograph.ingest.types import arrow_column, polars_column, schema_of
 
 __all__ = ["Columnar", "open_frame", "open_ipc", "open_parquet", "open_stream"]
 
@@ -59,17 +60,17 @@ class Columnar:
                     yield batch
                 first += rows
 
-    def _batch(self, table: Any, columns: Sequence[str], first: int) -> Batch:
-        series, invalid = {}, {}
-        read = polars_series if isinstance(table, pl.DataFrame) else arrow_series
-        for name in columns:
-            series[name], wrong = read(table[name])
+    def _batch(self, table: Any, names: Sequence[str], first: int) -> Batch:
+        found, invalid = {}, {}
+        read = polars_column if isinstance(table, pl.DataFrame) else arrow_column
+        for name in names:
+            found[name], wrong = read(table[name])
             if wrong is not None:
                 invalid[name] = wrong
-        frame = pl.DataFrame(series)
-        line = np.arange(first, first + frame.height, dtype=np.int64)
+        columns = Columns(found)
+        line = np.arange(first, first + columns.height, dtype=np.int64)
         return make_batch(
-            self._name, frame, line, np.full(frame.height, -1, np.int64), lambda rows: _raw(table, rows),
+            self._name, columns, line, np.full(columns.height, -1, np.int64), lambda rows: _raw(table, rows),
             invalid=invalid,
         )  # fmt: skip
 

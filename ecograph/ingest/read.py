@@ -83,7 +83,7 @@ def read_events(
     with SetAside(quarantine) as bad:
         scan = Scan(source, mapping, every, cluster, limit, bad)
         with Reducer(
-            scan.encoder, every=scan.mapping.every, zone=scan.zone, memory_limit=limit, clusters=scan.clusters
+            scan.codes.encoder, every=scan.mapping.every, zone=scan.zone, memory_limit=limit, clusters=scan.clusters
         ) as reducer:
             relations, relation_rank = scan.run(reducer, progress, block_bytes)
             scan.check(strict=strict)
@@ -96,13 +96,11 @@ def read_events(
 
 def _participants(scan: Scan, second: Any) -> tuple[pl.DataFrame, pl.Series, NDArray[np.int32]]:
     """The participant table, its ids, and for each code its row."""
-    known = len(scan.encoder)
     told = read_second_table(second, scan.mapping, scan.notices)
-    scan.encoder.encode(told["id"])
-    scan.notices["participants without events"] += len(scan.encoder) - known
+    scan.notices["participants without events"] += scan.codes.add(told["id"])
     said, differ = scan.said.finish()
     scan.notices["attributes told in two ways by events"] += differ
-    ids, rank = scan.encoder.finish()
+    ids, rank = scan.codes.finish()
     return participant_table(ids, said, told), ids, rank
 
 
@@ -151,7 +149,7 @@ def check_events(
     with SetAside(quarantine) as bad:
         scan = Scan(source, mapping, None, cluster, limit, bad)
         scan.run(None, progress, block_bytes)
-    scan.notices["ids that differ from another only in case"] += alike_but_for_case(scan.encoder.finish()[0])
+    scan.notices["ids that differ from another only in case"] += alike_but_for_case(scan.codes.finish()[0])
     report = scan.report()
     if strict:
         report.check(strict=True)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from ecograph.errors import MappingError, SourceError
 from ecograph.ingest.clusters import Clusters, NamedClusters, RowClusters
 from ecograph.ingest.duplicates import Duplicates
-from ecograph.ingest.encode import Encoder
 from ecograph.ingest.events import EventBatch, events
 from ecograph.ingest.memory import check_memory
 from ecograph.ingest.participants import Said
@@ -49,10 +48,11 @@ class Scan:
         written = None if given is None or given.format == "frame" else given.format
         self._sources = resolve(source, format=written)
         self.mapping = _fitted(given, self._sources, every, cluster)
-        self.encoder, self.said = Encoder(), Said()
+        self.said = Said()
         by = self.mapping.cluster
         self.clusters: Clusters | None = None if by is None else RowClusters() if by == "row" else NamedClusters()
         self._watch, self._limit, self._bad = Watch(self.mapping), limit, bad
+        self.codes = self._watch.codes
         self._seen = None if self.mapping.duplicates == "keep" else Duplicates()
         self._rows = self._good = self._filtered = self._events = 0
         self.notices: Counter[str] = Counter()
@@ -82,11 +82,13 @@ class Scan:
             self._bad.add(found.bad)
             self.notices += found.notices
             self.said.add(found.attributes)
-            provider, receiver = self.encoder.encode(found.provider), self.encoder.encode(found.receiver)
+            for end in (found.provider_code, found.receiver_code):
+                self.codes.name(end)
             cluster = self._cluster(batch, found)
             self._check_memory()
             if reducer is not None and len(found):
-                reducer.add(provider, receiver, found.relation, found.mantissa, found.scale, found.time, cluster)
+                reducer.add(found.provider_code, found.receiver_code, found.relation, found.mantissa, found.scale,
+                            found.time, cluster)  # fmt: skip
         if self._rows == 0:
             raise SourceError(f"there are no rows in {self._sources[0].name}.", hint="is it the right file, and whole?")
         relations = self._watch.finish()
@@ -98,7 +100,7 @@ class Scan:
         return IngestReport(
             sources=tuple(SourceFacts(source.name, source.sha256(), source.nbytes) for source in self._sources),
             rows=self._rows, good=self._good, filtered=self._filtered, quarantined=self._bad.count,
-            events=self._events, participants=len(self.encoder),
+            events=self._events, participants=len(self.codes),
             clusters=None if self.clusters is None else len(self.clusters),
             reasons=dict(sorted(self._bad.reasons.items())),
             notices=dict(sorted((+self.notices).items())), quarantine=self._bad.frame,
@@ -138,9 +140,9 @@ class Scan:
         keep = ~np.isin(found.row, again)
         return replace(
             found, good=found.good - again.size, filtered=found.filtered + again.size,
-            provider=found.provider.filter(pl.Series(keep)), receiver=found.receiver.filter(pl.Series(keep)),
             cluster=None if found.cluster is None else found.cluster.filter(pl.Series(keep)),
-            **{name: getattr(found, name)[keep] for name in ("relation", "mantissa", "scale", "time", "row")},
+            **{name: getattr(found, name)[keep] for name in
+               ("provider_code", "receiver_code", "relation", "mantissa", "scale", "time", "row")},
         )  # fmt: skip
 
     def _cluster(self, batch: Batch, found: EventBatch) -> NDArray[np.int32] | None:
@@ -153,8 +155,8 @@ class Scan:
     def _check_memory(self) -> None:
         keys = 0 if self._seen is None else self._seen.nbytes
         clusters = 0 if self.clusters is None else self.clusters.nbytes
-        what = f"{len(self.encoder):,} ids" + " and row keys" * bool(keys) + " and clusters" * bool(clusters)
-        check_memory(self.encoder.nbytes + keys + clusters, self._limit, what)
+        what = f"{len(self.codes.encoder):,} ids" + " and row keys" * bool(keys) + " and clusters" * bool(clusters)
+        check_memory(self.codes.nbytes + keys + clusters, self._limit, what)
 
 
 def _ahead(tick: Tick, before: int, here: float) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ecograph.errors import MappingError
 from ecograph.ingest.amounts import floats, read_numbers
 from ecograph.ingest.cells import Parsed, Reason, clean
+from ecograph.ingest.columns import Table
 from ecograph.mapping import Mapping, Time
 from ecograph.mapping_words import nearest_words
 from ecograph.ties import NO_TIME
@@ -55,7 +56,7 @@ def check_time(time: Time) -> None:
             raise MappingError(f"the time format {time.format!r} can't be used: {said}") from None
 
 
-def read_times(frame: pl.DataFrame, time: Time, mapping: Mapping) -> Parsed[NDArray[np.int64]]:
+def read_times(frame: Table, time: Time, mapping: Mapping) -> Parsed[NDArray[np.int64]]:
     """When each row happened, in microseconds since 1970 UTC; NO_TIME (with a notice) where the cell is missing.
 
     Text is ISO 8601 (``2020-01-31``, ``2020-01-31 23:59``, ``2020-01-31T23:59:59.5+07:00``, ``...Z``) or of the

@@ -1,4 +1,4 @@
-"""What one whole read must remember between batches: relations met, and amounts that could mean two things."""
+"""What one whole read must remember between batches: ids, relations met, amounts that could mean two things."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ecograph.errors import AmbiguityError, MappingError
+from ecograph.ingest.codes import Codes
 from ecograph.mapping import Amount, Mapping
 from ecograph.schema import Relation
 
@@ -28,11 +29,14 @@ class Watch:
     Decided on the first 1,000 texts with a point as soon as they have passed, and on all of them at the end:
     neither depends on where batches begin.
 
+    **Ids.** ``codes`` numbers them.
+
     **Relations.** The mapping's come first, sorted; names that only data give get the next numbers as they come.
     """
 
     def __init__(self, mapping: Mapping) -> None:
         self._mapping = mapping
+        self.codes = Codes(mapping)
         self._codes = {relation.name: code for code, relation in enumerate(mapping.relations)}
         self._pointed: Counter[_Key] = Counter()
         self._grouped: Counter[_Key] = Counter()
