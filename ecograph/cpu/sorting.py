@@ -38,14 +38,15 @@ def radix_sorted(
     return moved, order
 
 
-def deal(keys: NDArray[np.uint8], n_keys: int, words: list[NDArray[np.uint64]], out: NDArray[np.uint64]) -> Any:
-    """Write rows (``words[j][r]`` for each j) sorted by small ``keys``, stable, and say where each key's run starts.
+def deal(
+    keys: NDArray[np.uint8], n_keys: int, words: NDArray[np.uint64], out: NDArray[np.uint64]
+) -> NDArray[np.int64]:
+    """Write rows (``words[j, r]`` for each j) sorted by small ``keys``, stable, and say where each key's run starts.
 
     ``out`` is flat, row after row; there are ``n_keys + 1`` starts, in rows.
     """
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(keys, minlength=n_keys), dtype=np.int64)])
-    for j, word in enumerate(words):
-        _deal(keys, starts[:-1].copy(), word, j, len(words), out)
+    _deal(keys, starts[:-1].copy(), words.reshape(-1), out)
     return starts
 
 
@@ -76,14 +77,17 @@ def _radix_pass(
         place[d] += 1
 
 
-@jit(types.void, U1, I8w, U8, i8, i8, U8w)
+@jit(types.void, U1, I8w, U8, U8w)
 def _deal(
-    keys: NDArray[np.uint8], place: NDArray[np.int64], word: NDArray[np.uint64], j: int, width: int,
-    out: NDArray[np.uint64],
-) -> None:  # fmt: skip
-    for r in range(keys.size):
+    keys: NDArray[np.uint8], place: NDArray[np.int64], words: NDArray[np.uint64], out: NDArray[np.uint64]
+) -> None:
+    n = keys.size
+    width = words.size // n
+    for r in range(n):
         k = i8(keys[r])
-        out[place[k] * width + j] = word[r]
+        at = place[k] * width
+        for j in range(width):
+            out[at + j] = words[j * n + r]
         place[k] += 1
 
 

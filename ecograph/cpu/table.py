@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from ecograph.cpu._jit import I4, I8, U1, U8, I4w, I8w, U1w, U8w, i8, jit, u8
 from ecograph.cpu.hashing import word8
 
-__all__ = ["BLOCK", "HEAD", "add_rows", "find_pairs", "find_rows", "gather_texts", "refill_codes", "refill_pairs",
-           "text_places"]  # fmt: skip
+__all__ = ["BLOCK", "HEAD", "add_rows", "find_pairs", "find_rows", "gather_texts", "refill_codes", "refill_pairs"]
 
 BLOCK = 1 << 14  # rows that ``find_rows`` looks up in one call
 HEAD = 8  # bytes of the heap before each text
@@ -28,17 +27,15 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: spreads run
 _LOW = np.uint64(0xFFFFFFFF)
 
 
-@jit(types.void, U8, i8, U1, U8w)
-def refill_codes(hashes: NDArray[np.uint64], n: int, heap: NDArray[np.uint8], slots: NDArray[np.uint64]) -> None:
-    """Put codes 0 to n - 1 into empty ``slots``: upper half of the hash, place in the heap / 8 + 1."""
+@jit(types.void, U8, I8, i8, U8w)
+def refill_codes(hashes: NDArray[np.uint64], places: NDArray[np.int64], n: int, slots: NDArray[np.uint64]) -> None:
+    """Put codes 0 to n - 1 into empty ``slots``: upper half of the hash, place of the text / 8 (never 0)."""
     mask = u8(slots.size - 1)
-    place = u8(0)
     for code in range(n):
         i = hashes[code] & mask
         while slots[i] != u8(0):
             i = (i + u8(1)) & mask
-        slots[i] = ((hashes[code] >> u8(32)) << u8(32)) | ((place >> u8(3)) + u8(1))
-        place += u8(8) + ((((word8(heap, place) >> u8(32)) + u8(7)) >> u8(3)) << u8(3))
+        slots[i] = ((hashes[code] >> u8(32)) << u8(32)) | u8(places[code] >> 3)
 
 
 @jit(types.boolean, U1, i8, i8, U1, u8)
@@ -73,9 +70,9 @@ def _code(
         if slot == u8(0):
             return -1 - i8(i)
         if slot >> u8(32) == h >> u8(32):
-            place = ((slot & _LOW) - u8(1)) << u8(3)
-            head = word8(heap, place)
-            if i8(head >> u8(32)) == size and _same(data, a, size, heap, place + u8(8)):
+            place = (slot & _LOW) << u8(3)
+            head = word8(heap, place - u8(HEAD))
+            if i8(head >> u8(32)) == size and _same(data, a, size, heap, place):
                 return i8(head & _LOW)
         i = (i + u8(1)) & mask
 
@@ -99,32 +96,33 @@ def find_rows(
         for k in range(n):
             head[k] = u8(0)
             if slot[k] != u8(0):
-                head[k] = word8(heap, ((slot[k] & _LOW) - u8(1)) << u8(3))
+                head[k] = word8(heap, ((slot[k] & _LOW) << u8(3)) - u8(HEAD))
         for k in range(n):
             r = first + k
             size = offsets[r + 1] - offsets[r]
-            place = ((slot[k] & _LOW) - u8(1)) << u8(3)
+            place = (slot[k] & _LOW) << u8(3)
             if slot[k] == u8(0):
                 out[r] = -1
             elif (
                 slot[k] >> u8(32) == hashes[r] >> u8(32)
                 and i8(head[k] >> u8(32)) == size
-                and _same(data, offsets[r], size, heap, place + u8(8))
+                and _same(data, offsets[r], size, heap, place)
             ):
                 out[r] = i8(head[k] & _LOW)
             else:
                 out[r] = max(_code(data, offsets[r], size, hashes[r], slots, heap), -1)
 
 
-@jit(i8, U1, I8, U8, i8, I8w, U8w, U1w, U8w, I4w)
+@jit(i8, U1, I8, U8, i8, I8w, U8w, U1w, U8w, I8w, I4w)
 def add_rows(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], hashes: NDArray[np.uint64], row: int,
     size: NDArray[np.int64], slots: NDArray[np.uint64], heap: NDArray[np.uint8], seen: NDArray[np.uint64],
-    out: NDArray[np.int32],
+    places: NDArray[np.int64], out: NDArray[np.int32],
 ) -> int:  # fmt: skip
     """Give the rows from ``row`` on that ``find_rows`` left at -1 the next codes, in their order.
 
-    ``size`` = (codes there are, bytes of the heap in use); ``seen[c]`` is the hash of code c.
+    ``size`` = (codes there are, bytes of the heap in use); ``seen[c]`` is the hash of code c, ``places[c]``
+    where its text begins.
     """
     n, used = size[0], size[1]
     for r in range(row, hashes.size):
@@ -141,8 +139,8 @@ def add_rows(
                 heap[used + 4 + k] = (length >> (8 * k)) & 255
             for k in range(length):  # assigning a slice would compile Numba's code for unlike shapes: 5 s
                 heap[used + HEAD + k] = data[a + k]
-            slots[-1 - code] = ((h >> u8(32)) << u8(32)) | (u8(used >> 3) + u8(1))
-            seen[n] = h
+            slots[-1 - code] = ((h >> u8(32)) << u8(32)) | u8((used + HEAD) >> 3)
+            seen[n], places[n] = h, used + HEAD
             code = n
             n += 1
             used = end
@@ -151,19 +149,9 @@ def add_rows(
     return hashes.size
 
 
-@jit(types.void, U1, I8w)
-def text_places(heap: NDArray[np.uint8], place: NDArray[np.int64]) -> None:
-    """Where in the heap the text of each code begins; the last entry is where the last one's padding ends."""
-    p = u8(0)
-    for code in range(place.size - 1):
-        place[code] = i8(p) + HEAD
-        p += u8(8) + ((((word8(heap, p) >> u8(32)) + u8(7)) >> u8(3)) << u8(3))
-    place[place.size - 1] = i8(p)
-
-
 @jit(types.void, U1, I8, I4, I8w, U1w)
 def gather_texts(
-    heap: NDArray[np.uint8], place: NDArray[np.int64], codes: NDArray[np.int32], ends: NDArray[np.int64],
+    heap: NDArray[np.uint8], places: NDArray[np.int64], codes: NDArray[np.int32], ends: NDArray[np.int64],
     out: NDArray[np.uint8],
 ) -> None:  # fmt: skip
     """The texts of these codes, one behind another: ``out[ends[r]:ends[r + 1]]``; -1 is an empty one.
@@ -173,7 +161,7 @@ def gather_texts(
     write = out.size > 0
     for r in range(codes.size):
         c = codes[r]
-        a = place[max(c, i8(0))]
+        a = places[max(c, i8(0))]
         length = i8(word8(heap, u8(a - HEAD)) >> u8(32)) if c >= 0 else i8(0)
         if write:
             for k in range(length):

@@ -140,9 +140,9 @@ class Blocks:
         if not waiting:
             return
         bucket = np.concatenate([bucket for _, bucket in waiting])
-        words = [np.concatenate(parts) for parts in zip(*(words for words, _ in waiting), strict=True)]
+        parts = list(zip(*(words for words, _ in waiting), strict=True))
         for row in range(0, bucket.size, _ROWS):
-            self._blocks.append(_block([word[row : row + _ROWS] for word in words], bucket[row : row + _ROWS]))
+            self._blocks.append(_block([_cut(part, row, row + _ROWS) for part in parts], bucket[row : row + _ROWS]))
 
     def _spill(self, block: _Block) -> _Block:
         if block.memory is None:
@@ -192,10 +192,24 @@ def _joined(parts: list[Words]) -> Columns:
     return unpack([np.concatenate(words) for words in zip(*parts, strict=True)])
 
 
-def _block(words: Words, bucket: NDArray[np.uint8]) -> _Block:
-    constant = tuple(None if (word != word[0]).any() else word[0] for word in words)
-    differ = [word for word, one in zip(words, constant, strict=True) if one is None]
+def _cut(parts: Words, a: int, b: int) -> Words:
+    """Rows ``a`` to ``b - 1`` of one word, as pieces."""
+    starts = np.cumsum([0, *(part.size for part in parts)]).tolist()
+    return [part[max(a - s, 0) : b - s] for s, part in zip(starts, parts, strict=False) if s < b and s + part.size > a]
+
+
+def _block(words: list[Words], bucket: NDArray[np.uint8]) -> _Block:
+    constant = tuple(_only(pieces) for pieces in words)
+    differ = [pieces for pieces, one in zip(words, constant, strict=True) if one is None]
+    table = np.empty((len(differ), bucket.size), np.uint64)
+    for row, pieces in zip(table, differ, strict=True):
+        np.concatenate(pieces, out=row)
     private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
-    memory = mmap.mmap(-1, max(1, 8 * len(differ) * bucket.size), **private)
-    table = np.frombuffer(memory, np.uint64, len(differ) * bucket.size)
-    return _Block(deal(bucket, BUCKETS, differ, table), constant, memory)
+    memory = mmap.mmap(-1, max(1, table.nbytes), **private)
+    return _Block(deal(bucket, BUCKETS, table, np.frombuffer(memory, np.uint64, table.size)), constant, memory)
+
+
+def _only(pieces: Words) -> np.uint64 | None:
+    """The one value that all of them hold, or None."""
+    one: np.uint64 = pieces[0][0]
+    return None if any((piece != one).any() for piece in pieces) else one

@@ -32,7 +32,7 @@ class _Reading:
 class Codes:
     """Codes of ids, and which of them good events name.
 
-    Texts are coded as they stand, then every new one is read as an id (stripped, folded, prefixed, or missing). Where
+    Texts are coded as they stand, then each new one is read as an id (stripped, folded, prefixed, or missing). Where
     ids have no prefix a text that is its own id has one code for both, in ``encoder``, which then also knows texts
     that are no participant's id: those are left out by ``finish``.
 
@@ -115,15 +115,17 @@ class Codes:
         first, n = reading.code.size, len(reading.raw)
         if first == n:
             return
-        new = np.arange(first, n, dtype=np.int32)
-        texts = reading.raw.texts(new)
-        ids, stripped = settle(texts, self._mapping, prefix, textual=textual)
-        same = (ids == texts).fill_null(False).to_numpy()
-        if reading.raw is not self.encoder or not same.all():
-            reading.plain = False
-            code = np.full(new.size, _MISSING, np.int32)
-            told = ids.is_not_null().to_numpy()
-            code[told] = self.encoder.encode(ids.drop_nulls())
-            new = code
-        reading.code = np.concatenate([reading.code, new])
-        reading.stripped = np.concatenate([reading.stripped, np.zeros(new.size, np.bool_) if stripped is None else stripped])
+        code, stripped = np.arange(first, n, dtype=np.int32), np.zeros(n - first, np.bool_)
+        simple = reading.raw is self.encoder and not self._mapping.casefold and not any(self._mapping.null_values)
+        doubtful = code[~reading.raw.bare(first)] if simple else code  # the others are neither blank nor to be stripped
+        if doubtful.size:
+            texts = reading.raw.texts(doubtful)
+            ids, changed = settle(texts, self._mapping, prefix, textual=textual)
+            if reading.raw is not self.encoder or not (ids == texts).fill_null(False).all():
+                reading.plain = False
+                told = ids.is_not_null().to_numpy()
+                code[doubtful - first] = _MISSING
+                code[doubtful[told] - first] = self.encoder.encode(ids.drop_nulls())
+                stripped[doubtful - first] = False if changed is None else changed
+        reading.code = np.concatenate([reading.code, code])
+        reading.stripped = np.concatenate([reading.stripped, stripped])

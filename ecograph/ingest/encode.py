@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu.hashing import hash_rows
 from ecograph.cpu.sorting import break_ties, radix_order
-from ecograph.cpu.table import BLOCK, HEAD, add_rows, find_rows, gather_texts, refill_codes, text_places
+from ecograph.cpu.table import BLOCK, HEAD, add_rows, find_rows, gather_texts, refill_codes
 from ecograph.cpu.threads import over_blocks
 from ecograph.errors import MemoryLimitError
 from ecograph.order import text_buffers
@@ -26,7 +26,7 @@ class Encoder:
     """Codes of ids in the order of first appearance, for streamed columns of text.
 
     Two ids get one code when their bytes are equal and never otherwise: a 64-bit hash only says where to
-    look. Memory: the bytes of the distinct ids to a multiple of 8, 16 bytes each and a table of 16 to 32 bytes each.
+    look. Memory: the bytes of the distinct ids to a multiple of 8, 24 bytes each and a table of 16 to 32 bytes each.
 
     Parameters
     ----------
@@ -52,8 +52,9 @@ class Encoder:
         self._most, self._what, self._hint = most, what, hint
         self._size = np.zeros(2, np.int64)  # codes, bytes of the heap in use
         self._slots = np.zeros(1024, np.uint64)
-        self._heap = np.empty(20 << 10, np.uint8)
+        self._heap = np.empty(16 << 10, np.uint8)
         self._hashes = np.empty(512, np.uint64)
+        self._places = np.zeros(512, np.int64)  # in the heap, of each code's text
 
     def __len__(self) -> int:
         """How many distinct ids so far."""
@@ -67,7 +68,7 @@ class Encoder:
     @property
     def nbytes(self) -> int:
         """Memory held, in bytes."""
-        return self._slots.nbytes + self._heap.nbytes + self._hashes.nbytes
+        return self._slots.nbytes + self._heap.nbytes + self._hashes.nbytes + self._places.nbytes
 
     def encode(self, ids: pl.Series) -> NDArray[np.int32]:
         """The code of each id; no nulls.
@@ -94,7 +95,8 @@ class Encoder:
         return out
 
     def _add(self, data: Any, offsets: Any, hashes: Any, row: int, out: NDArray[np.int32]) -> int:
-        stopped = add_rows(data, offsets, hashes, row, self._size, self._slots, self._heap, self._hashes, out)
+        stopped = add_rows(data, offsets, hashes, row, self._size, self._slots, self._heap, self._hashes,
+                           self._places, out)  # fmt: skip
         if len(self) > self._most or self._size[1] > _LONGEST:
             raise MemoryLimitError(
                 f"there are more than {self._most:,} {self._what}, the most that ecograph can number.",
@@ -108,12 +110,12 @@ class Encoder:
         if used + needed > self._heap.size:
             self._heap = _longer(self._heap, max(2 * self._heap.size, used + needed))
         if n == self._hashes.size:
-            self._hashes = _longer(self._hashes, 2 * n)
+            self._hashes, self._places = _longer(self._hashes, 2 * n), _longer(self._places, 2 * n)
         if 2 * n >= self._slots.size:
             size = 2 * self._slots.size
             self._slots = np.zeros(0, np.uint64)  # the old one is of no more use: give it back first
             self._slots = np.zeros(size, np.uint64)
-            refill_codes(self._hashes, n, self._heap, self._slots)
+            refill_codes(self._hashes, self._places, n, self._slots)
 
     def finish(self, live: NDArray[np.bool_] | None = None) -> tuple[pl.Series, NDArray[np.int32]]:
         """The ids in canonical order, and for each code its row among them.
@@ -130,6 +132,13 @@ class Encoder:
         rank[order] = np.arange(order.size, dtype=np.int32)
         return self.texts(order.astype(np.int32)).rename("id"), rank
 
+    def bare(self, first: int) -> NDArray[np.bool_]:
+        """Of codes from ``first`` on: whether a text begins and ends with a visible ASCII character."""
+        place = self._places[first : len(self)]
+        size = self._heap[: self._heap.size // 4 * 4].view(np.uint32)[place // 4 - 1].astype(np.int64)
+        a, b = self._heap[place], self._heap[place + np.maximum(size, 1) - 1]
+        return (size > 0) & (a > 0x20) & (a < 0x7F) & (b > 0x20) & (b < 0x7F)
+
     def texts(self, codes: NDArray[np.int32]) -> pl.Series:
         """The texts of these codes; null where -1 stands."""
         import pyarrow as pa
@@ -141,12 +150,11 @@ class Encoder:
 
     def _gather(self, codes: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """The bytes of these texts, and the ``n + 1`` offsets that cut them."""
-        place, ends, data = np.empty(len(self) + 1, np.int64), np.zeros(codes.size + 1, np.int64), np.empty(0, np.uint8)
-        text_places(self._heap, place)
-        gather_texts(self._heap, place, codes, ends, data)
+        ends, data = np.zeros(codes.size + 1, np.int64), np.empty(0, np.uint8)
+        gather_texts(self._heap, self._places, codes, ends, data)
         if ends[-1]:
             data = np.empty(int(ends[-1]), np.uint8)
-            gather_texts(self._heap, place, codes, ends, data)
+            gather_texts(self._heap, self._places, codes, ends, data)
         return data, ends
 
 

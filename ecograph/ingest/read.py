@@ -20,6 +20,7 @@ from ecograph.ingest.scan import Scan
 from ecograph.ingest.setaside import SetAside
 from ecograph.ingest.source import BLOCK_BYTES
 from ecograph.mapping import Mapping
+from ecograph.order import text_buffers
 from ecograph.progress import Progress
 from ecograph.ties import Ties
 
@@ -164,4 +165,7 @@ def alike_but_for_case(ids: pl.Series) -> int:
     >>> alike_but_for_case(pl.Series(["Ani", "ani", "ANI", "budi"]))
     2
     """
+    data, _ = text_buffers(ids)
+    if not ((data >= 0x80) | ((data >= ord("A")) & (data <= ord("Z")))).any():
+        return 0  # nothing that has a lower case
     return ids.len() - ids.str.to_lowercase().n_unique()

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ecograph.errors import MappingError, SourceError
+from ecograph.ingest.ahead import ahead
 from ecograph.ingest.clusters import Clusters, NamedClusters, RowClusters
 from ecograph.ingest.duplicates import Duplicates
 from ecograph.ingest.events import EventBatch, events
@@ -24,7 +25,7 @@ from ecograph.ingest.setaside import SetAside
 from ecograph.ingest.source import Batch, Dialect, Source, columns, read, resolve
 from ecograph.ingest.watch import Watch
 from ecograph.mapping import Mapping
-from ecograph.progress import Progress, Tick, track
+from ecograph.progress import Progress, track
 from ecograph.schema import Relation
 
 __all__ = ["Scan"]
@@ -117,16 +118,23 @@ class Scan:
             )
 
     def _batches(self, progress: Progress, block_bytes: int) -> Iterator[Batch]:
+        """Batches of all sources, read ahead; progress is told here, on the caller's thread."""
         sizes = [source.nbytes for source in self._sources]
         total = None if None in sizes else float(sum(size or 0 for size in sizes))
         before = 0
         with track(progress, "reading events", total) as tick:
             for source in self._sources:
-                here = partial(_ahead, tick, before)
-                yield from read(
-                    source, self.mapping.dialect, self.mapping.columns, block_bytes=block_bytes, progress=here
-                )
+                done = [0.0]
+                batches = read(
+                    source, self.mapping.dialect, self.mapping.columns, block_bytes=block_bytes,
+                    progress=partial(done.__setitem__, 0),
+                )  # fmt: skip
+                with source.hashing():
+                    for batch in ahead(batches):
+                        tick(before + done[0])
+                        yield batch
                 before += source.nbytes or 0
+                tick(float(before))
 
     def _without_repeats(self, batch: Batch, found: EventBatch) -> EventBatch:
         """Count good rows that repeat an earlier one, and drop them where the mapping says so."""
@@ -157,11 +165,6 @@ class Scan:
         clusters = 0 if self.clusters is None else self.clusters.nbytes
         what = f"{len(self.codes.encoder):,} ids" + " and row keys" * bool(keys) + " and clusters" * bool(clusters)
         check_memory(self.codes.nbytes + keys + clusters, self._limit, what)
-
-
-def _ahead(tick: Tick, before: int, here: float) -> None:
-    """Tell of progress within one source, ``before`` bytes having been read in others."""
-    tick(before + here)
 
 
 def _fitted(given: Mapping | None, sources: list[Source], every: str | None, cluster: str | None) -> Mapping:
