@@ -21,12 +21,21 @@ _MISSING = -1
 
 @dataclass
 class _Reading:
-    """One way to read texts as ids: for each text, coded by ``raw``, the code of its id."""
+    """One way to read texts as ids: for each text, coded by ``raw``, the code of its id.
+
+    As long as each text is its own id, ``code`` is empty: it would say nothing.
+    """
 
     raw: Encoder
-    code: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    looked: int = 0
+    code: NDArray[np.int32] | None = None
     stripped: Mask = field(default_factory=lambda: np.empty(0, np.bool_))
-    plain: bool = True  # so far each text is its own id
+
+    def learn(self, code: NDArray[np.int32], stripped: Mask) -> None:
+        """What the texts looked at last are."""
+        if self.code is None:
+            self.code, self.stripped = np.arange(self.looked, dtype=np.int32), np.zeros(self.looked, np.bool_)
+        self.code, self.stripped = np.concatenate([self.code, code]), np.concatenate([self.stripped, stripped])
 
 
 class Codes:
@@ -59,8 +68,9 @@ class Codes:
     @property
     def nbytes(self) -> int:
         """Memory held, in bytes."""
-        own = sum(5 * it.code.size + (0 if it.raw is self.encoder else it.raw.nbytes) for it in self._readings.values())
-        return self.encoder.nbytes + self._named.nbytes + own
+        readings = self._readings.values()
+        own = sum(it.raw.nbytes for it in readings if it.raw is not self.encoder)
+        return self.encoder.nbytes + self._named.nbytes + own + sum(5 * it.looked for it in readings if it.code is not None)
 
     def constant(self, text: str, rows: int) -> NDArray[np.int32]:
         """The code of one id, in all rows."""
@@ -77,10 +87,10 @@ class Codes:
         reading = self._reading(prefix, textual)
         raw = reading.raw.encode_texts(texts.data, texts.offsets)
         self._look(reading, prefix, textual)
-        codes = raw if reading.plain else reading.code[raw]
+        codes = raw if reading.code is None else reading.code[raw]
         if texts.missing is not None:
             codes[texts.missing] = _MISSING
-        if not reading.plain and reading.stripped.any():
+        if reading.stripped.any():
             notices[STRIPPED] = reading.stripped[raw] & (codes >= 0)
         reason = np.where(codes < 0, Reason.ID_MISSING, Reason.FINE).astype(np.uint8)
         return Parsed(codes, reason, notices)
@@ -112,20 +122,19 @@ class Codes:
 
     def _look(self, reading: _Reading, prefix: str, textual: bool) -> None:
         """Read the texts that are new; those that this adds to the encoder are looked at next time, and stay."""
-        first, n = reading.code.size, len(reading.raw)
-        if first == n:
-            return
-        code, stripped = np.arange(first, n, dtype=np.int32), np.zeros(n - first, np.bool_)
+        first, n = reading.looked, len(reading.raw)
         simple = reading.raw is self.encoder and not self._mapping.casefold and not any(self._mapping.null_values)
-        doubtful = code[~reading.raw.bare(first)] if simple else code  # the others are neither blank nor to be stripped
+        code, stripped = np.arange(first, n, dtype=np.int32), np.zeros(n - first, np.bool_)
+        doubtful = code[~reading.raw.bare(first)] if simple else code.copy()  # the rest need no mending
+        own = True
         if doubtful.size:
             texts = reading.raw.texts(doubtful)
             ids, changed = settle(texts, self._mapping, prefix, textual=textual)
-            if reading.raw is not self.encoder or not (ids == texts).fill_null(False).all():
-                reading.plain = False
-                told = ids.is_not_null().to_numpy()
-                code[doubtful - first] = _MISSING
-                code[doubtful[told] - first] = self.encoder.encode(ids.drop_nulls())
-                stripped[doubtful - first] = False if changed is None else changed
-        reading.code = np.concatenate([reading.code, code])
-        reading.stripped = np.concatenate([reading.stripped, stripped])
+            own = reading.raw is self.encoder and bool((ids == texts).fill_null(False).all())
+            told = ids.is_not_null().to_numpy()
+            code[doubtful - first] = _MISSING
+            code[doubtful[told] - first] = self.encoder.encode(ids.drop_nulls())
+            stripped[doubtful - first] = False if changed is None else changed
+        if reading.code is not None or not own:
+            reading.learn(code, stripped)
+        reading.looked = n

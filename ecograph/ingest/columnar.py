@@ -21,6 +21,7 @@ __all__ = ["Columnar", "open_frame", "open_ipc", "open_parquet", "open_stream"]
 
 # Tables (Arrow record batches or Polars frames) of some columns, about so many rows at a time, with the share done.
 Tables: TypeAlias = Callable[[list[str], int], Iterator[tuple[Any, float]]]
+_BUFFER = 1 << 18  # bytes of a column read from the disk at a time
 _BYTES_A_ROW = 64  # a guess that only sets how many rows are taken at a time
 
 
@@ -104,7 +105,8 @@ def open_parquet(path: str) -> Columnar:
             schema = schema_of(path, file.schema_arrow)
 
         def tables(columns: list[str], size: int) -> Iterator[tuple[Any, float]]:
-            with parquet.ParquetFile(path) as opened:
+            # Without these two pyarrow keeps every compressed byte it has read until the end.
+            with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER) as opened:
                 done, n = 0, opened.metadata.num_rows
                 for batch in opened.iter_batches(batch_size=size, columns=columns):
                     done += batch.num_rows

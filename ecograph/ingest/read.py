@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ecograph.clusters import pool
 from ecograph.ecosystem import Ecosystem
-from ecograph.ingest.memory import default_limit
+from ecograph.ingest.memory import default_limit, give_back
 from ecograph.ingest.participants import participant_table, read_second_table
 from ecograph.ingest.reduce import Reducer
 from ecograph.ingest.report import IngestReport
@@ -89,6 +89,7 @@ def read_events(
             relations, relation_rank = scan.run(reducer, progress, block_bytes)
             scan.check(strict=strict)
             table, ids, rank = _participants(scan, participants)
+            give_back()
             ties, periods = reducer.finish(rank, relation_rank)
     report = _report(scan, ids, ties, len(periods))
     told = {"ingest": report.to_dict(), "mapping": scan.mapping.to_toml(), "every": scan.mapping.every}

@@ -21,6 +21,7 @@ from ecograph.ties import DTYPES, NO_CLUSTER, Ties
 __all__ = ["Reducer"]
 
 _TIE_BYTES = 54  # all columns of ``Ties``; 4 more where there are clusters
+_OFTEN_ZERO = ("relation", "period")
 _PART = 1 << 22  # events summed at a time: one receiver may have most of them
 _LEAST = 1 << 12  # bytes of events held however little memory is left
 
@@ -133,7 +134,7 @@ class _Table:
         """Append rows; how many there are now."""
         a, b = self.rows, self.rows + part["count"].size
         for name, values in part.items():
-            if values.any():
+            if name not in _OFTEN_ZERO or values.any():
                 self._columns[name][a:b] = values
         self.rows = b
         return b

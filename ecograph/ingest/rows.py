@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ecograph.ingest.amounts import Decimals, read_amounts
 from ecograph.ingest.cells import Parsed, Reason, clean
-from ecograph.ingest.columns import Columns, Mask
+from ecograph.ingest.columns import Columns, Mask, Texts
 from ecograph.ingest.filters import passes
 from ecograph.ingest.identifiers import read_ids
 from ecograph.ingest.times import read_times
@@ -110,11 +110,18 @@ class Rows:
         return Counter({text: np.count_nonzero(mask & good) for text, mask in self._noticed.items()})
 
     def _amounts(self, amount: Amount) -> Parsed[Decimals]:
-        if amount.column is not None and not amount.said:
-            texts = clean(self.table[amount.column], self.mapping)
-            if texts.dtype == pl.String:  # once a batch, however many rules read the column
-                self._once(("look", amount.column, amount.currency), lambda: self.watch.look(amount, texts))
+        if amount.column is not None and not amount.said:  # once a batch, however many rules read the column
+            self._once(("look", amount.column, amount.currency), partial(self._look, amount, amount.column))
         return read_amounts(self.table, amount, self.mapping)
+
+    def _look(self, amount: Amount, column: str) -> None:
+        given = self.table.given(column)
+        bare = isinstance(given, Texts) and given.missing is None and not any(self.mapping.null_values)
+        if isinstance(given, Texts) and bare and not amount.currency and self.watch.look_at_bytes(amount, given):
+            return
+        texts = clean(self.table[column], self.mapping)
+        if texts.dtype == pl.String:
+            self.watch.look(amount, texts)
 
     def _once(self, key: Hashable, read: Callable[[], T]) -> T:
         if key not in self._read:

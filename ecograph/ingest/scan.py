@@ -17,7 +17,7 @@ from ecograph.ingest.ahead import ahead
 from ecograph.ingest.clusters import Clusters, NamedClusters, RowClusters
 from ecograph.ingest.duplicates import Duplicates
 from ecograph.ingest.events import EventBatch, events
-from ecograph.ingest.memory import check_memory
+from ecograph.ingest.memory import check_memory, give_back
 from ecograph.ingest.participants import Said
 from ecograph.ingest.reduce import Reducer
 from ecograph.ingest.report import IngestReport, SourceFacts
@@ -30,6 +30,7 @@ from ecograph.schema import Relation
 
 __all__ = ["Scan"]
 
+_ROWS = 1 << 21  # read between two times that memory is given back, which takes some ms
 _AGAIN = {"count": "rows equal to an earlier one kept", "drop": "rows equal to an earlier one dropped"}
 
 
@@ -73,7 +74,12 @@ class Scan:
         ------
         SourceError : there are no rows. AmbiguityError : amounts that can be read in two ways.
         """
+        taken = 0  # rows since memory was last given back
         for batch in self._batches(progress, block_bytes):
+            taken += batch.framed
+            if taken > _ROWS:
+                give_back()
+                taken = 0
             found = self._without_repeats(batch, events(batch, self.mapping, self._watch))
             assert found.good + found.filtered + found.bad.height == batch.framed, "a row was lost"
             self._rows += batch.framed
@@ -92,6 +98,9 @@ class Scan:
                             found.time, cluster)  # fmt: skip
         if self._rows == 0:
             raise SourceError(f"there are no rows in {self._sources[0].name}.", hint="is it the right file, and whole?")
+        del batch, found
+        if taken < self._rows:
+            give_back()
         relations = self._watch.finish()
         self._bad.publish()
         return relations
