@@ -38,9 +38,7 @@ def radix_sorted(
     return moved, order
 
 
-def deal(
-    keys: NDArray[np.uint8], n_keys: int, words: NDArray[np.uint64], out: NDArray[np.uint64]
-) -> NDArray[np.int64]:
+def deal(keys: NDArray[np.uint8], n_keys: int, words: NDArray[np.uint64], out: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Write rows (``words[j, r]`` for each j) sorted by small ``keys``, stable, and say where each key's run starts.
 
     ``out`` is flat, row after row; there are ``n_keys + 1`` starts, in rows.

@@ -17,7 +17,8 @@ import numba
 
 __all__ = ["in_order", "over_blocks"]
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 WORTH = 1 << 18  # multiplications: below, handing blocks to threads (some 0.1 ms) costs more than it saves
 
 

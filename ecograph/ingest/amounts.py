@@ -48,7 +48,7 @@ def read_amounts(frame: Table, amount: Amount, mapping: Mapping) -> Parsed[Decim
         reason = np.where((reason == Reason.FINE) & (failed != Reason.FINE), failed, reason).astype(np.uint8)
     negative, binary = values.mantissa < 0, values.scale < 0
     if binary.any():  # the sign of minus zero, and of what is no number, says nothing
-        negative[binary] = floats(Decimals(*(column[binary] for column in values))) < 0
+        negative[binary] = values.mantissa[binary].view(np.float64) < 0
     notices = {"negative amounts kept": negative} | (
         {"zero amounts kept": values.mantissa == 0, "amounts kept as the nearest float": binary}
         if amount.column is not None or amount.divide_by is not None

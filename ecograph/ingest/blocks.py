@@ -41,13 +41,13 @@ def pack(columns: Columns) -> Words:
 def unpack(words: Words) -> Columns:
     """The columns again; provider, receiver, period and cluster as int64."""
     ends, mantissa, time, small, *cluster = words
-    columns = {
+    columns: Columns = {
         "provider": (ends & _LOW).view(np.int64), "receiver": (ends >> _HALF).view(np.int64),
         "period": (small >> _HALF).view(np.int64),
         "relation": ((small >> np.uint64(8)) & np.uint64(0xFFFF)).astype(np.int16),
         "mantissa": mantissa.view(np.int64), "scale": small.astype(np.uint8).view(np.int8), "time": time.view(np.int64),
     }  # fmt: skip
-    return columns | {"cluster": word.view(np.int64) for word in cluster}
+    return columns | {"cluster": cluster[0].view(np.int64)} if cluster else columns
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Blocks:
         return [int(number) for number in np.flatnonzero(rows)]
 
     def bucket(self, number: int, most: int) -> Iterator[Columns]:
-        """The events of one of the ``occupied`` buckets, at most about ``most`` at a time; may be asked by any thread."""
+        """The events of one of the ``occupied`` buckets, about ``most`` at a time at most. Any thread may ask."""
         parts: list[Words] = []
         for block in self._blocks:
             for first in range(int(block.starts[number]), int(block.starts[number + 1]), most):
@@ -140,7 +140,7 @@ class Blocks:
         if not waiting:
             return
         bucket = np.concatenate([bucket for _, bucket in waiting])
-        parts = list(zip(*(words for words, _ in waiting), strict=True))
+        parts = [list(pieces) for pieces in zip(*(words for words, _ in waiting), strict=True)]
         for row in range(0, bucket.size, _ROWS):
             self._blocks.append(_block([_cut(part, row, row + _ROWS) for part in parts], bucket[row : row + _ROWS]))
 
@@ -168,7 +168,7 @@ class Blocks:
             table = np.frombuffer(block.memory, np.uint64, (b - a) * width, a * size)
         else:
             table = np.empty((b - a) * width, np.uint64)
-            self._read(memoryview(table).cast("B"), block.place + a * size)
+            self._read(memoryview(table.data).cast("B"), block.place + a * size)
         columns = iter(table.reshape(b - a, width).T)
         return [next(columns) if one is None else np.full(b - a, one) for one in block.constant]
 

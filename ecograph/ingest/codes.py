@@ -70,7 +70,8 @@ class Codes:
         """Memory held, in bytes."""
         readings = self._readings.values()
         own = sum(it.raw.nbytes for it in readings if it.raw is not self.encoder)
-        return self.encoder.nbytes + self._named.nbytes + own + sum(5 * it.looked for it in readings if it.code is not None)
+        own += sum(5 * it.looked for it in readings if it.code is not None)
+        return self.encoder.nbytes + self._named.nbytes + own
 
     def constant(self, text: str, rows: int) -> NDArray[np.int32]:
         """The code of one id, in all rows."""

@@ -57,7 +57,9 @@ class Columns:
     def __init__(self, given: Mapping[str, pl.Series | Texts] | pl.DataFrame) -> None:
         self._given = {it.name: it for it in given} if isinstance(given, pl.DataFrame) else dict(given)
         self._frame = given if isinstance(given, pl.DataFrame) else None
-        self.height = given.height if isinstance(given, pl.DataFrame) else max(map(len, self._given.values()), default=0)
+        self.height = (
+            given.height if isinstance(given, pl.DataFrame) else max(map(len, self._given.values()), default=0)
+        )
 
     def given(self, name: str) -> pl.Series | Texts:
         """The column as it came."""

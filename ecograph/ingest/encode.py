@@ -137,7 +137,8 @@ class Encoder:
         place = self._places[first : len(self)]
         size = self._heap[: self._heap.size // 4 * 4].view(np.uint32)[place // 4 - 1].astype(np.int64)
         a, b = self._heap[place], self._heap[place + np.maximum(size, 1) - 1]
-        return (size > 0) & (a > 0x20) & (a < 0x7F) & (b > 0x20) & (b < 0x7F)
+        bare: NDArray[np.bool_] = (size > 0) & (a > 0x20) & (a < 0x7F) & (b > 0x20) & (b < 0x7F)
+        return bare
 
     def texts(self, codes: NDArray[np.int32]) -> pl.Series:
         """The texts of these codes; null where -1 stands."""

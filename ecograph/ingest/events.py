@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -88,7 +88,7 @@ def events(batch: Batch, mapping: Mapping, watch: Watch) -> EventBatch:
     parts = [part for draft in drafts for part in draft.emit(good)]
     clusters = rows.clusters(good)
     attributes, unreadable = _attributes(rows, drafts, good)
-    whole = parts[0] if len(parts) == 1 else _Part(*map(np.concatenate, zip(*parts, strict=True)))
+    whole = parts[0] if len(parts) == 1 else _Part._make(map(np.concatenate, zip(*parts, strict=True)))
     itself = np.count_nonzero(whole.provider == whole.receiver)
     return EventBatch(
         provider_code=whole.provider,
@@ -142,9 +142,11 @@ class _Draft:
                 self._part(via[0], receiver, rows & led)]  # fmt: skip
 
     def _part(self, provider: NDArray[np.int32], receiver: NDArray[np.int32], mask: Mask) -> _Part:
-        columns = provider, receiver, self.relation, *self.amount, self.time
+        columns: tuple[NDArray[Any], ...] = provider, receiver, self.relation, *self.amount, self.time
         row = np.flatnonzero(mask).astype(np.int64, copy=False)
-        return _Part(*columns, row) if row.size == mask.size else _Part(*(column[row] for column in columns), row)
+        if row.size < mask.size:
+            columns = tuple(column[row] for column in columns)
+        return _Part._make((*columns, row))
 
 
 def _draft(rule: TieRule, rows: Rows, kept: Mask) -> _Draft:

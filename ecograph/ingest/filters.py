@@ -10,8 +10,8 @@ from ecograph.cpu.decimal_text import MAX_SCALE
 from ecograph.errors import MappingError
 from ecograph.ingest.amounts import Decimals, constant, floats, read_numbers
 from ecograph.ingest.cells import Mask, Reason, clean
-from ecograph.ingest.times import read_times
 from ecograph.ingest.columns import Table
+from ecograph.ingest.times import read_times
 from ecograph.mapping import Amount, Filter, Mapping, Time
 from ecograph.mapping_cells import NUMBER
 from ecograph.mapping_rules import Scalar

@@ -57,7 +57,7 @@ class Rows:
         return among
 
     def ids(self, endpoint: Endpoint, applies: Mask, missing: Reason) -> NDArray[np.int32]:
-        """Codes of the ids at one end, -1 where one is missing, which is ``missing`` against the row (FINE: nothing)."""
+        """Codes of the ids at one end, -1 where one is missing, ``missing`` against its row (FINE: nothing)."""
         if endpoint.constant is not None:
             return self.watch.codes.constant(endpoint.constant, self.table.height)
         assert endpoint.column is not None  # Endpoint checks

@@ -60,7 +60,7 @@ class Watch:
         self._count(key, grouped.to_numpy())
 
     def look_at_bytes(self, amount: Amount, texts: Texts) -> bool:
-        """The same for a column without nulls whose amounts name no currency; False where it must be looked at as text."""
+        """The same for a column without nulls, of amounts without a currency; False: it must be looked at as text."""
         found = points(texts.data, texts.offsets)
         if (found == ASK).any():
             return False
