@@ -111,10 +111,12 @@ class Codes:
         return len(self) - before
 
     def finish(self) -> tuple[pl.Series, NDArray[np.int32]]:
-        """The ids named, in canonical order, and for each code its row among them; readings are given back."""
+        """The ids named, in canonical order, and for each code its row among them; the codes are used up."""
         self._readings.clear()
         self.name(np.empty(0, np.int32))
-        return self.encoder.finish(self._named[: len(self.encoder)])
+        found = self.encoder.finish(self._named[: len(self.encoder)])
+        self.encoder.close()
+        return found
 
     def _reading(self, prefix: str, textual: bool) -> _Reading:
         if (prefix, textual) not in self._readings:

@@ -132,6 +132,11 @@ class Encoder:
         rank[order] = np.arange(order.size, dtype=np.int32)
         return self.texts(order.astype(np.int32)).rename("id"), rank
 
+    def close(self) -> None:
+        """Give memory back; how many ids there were is still known."""
+        self._slots, self._hashes = np.empty(0, np.uint64), np.empty(0, np.uint64)
+        self._heap, self._places = np.empty(0, np.uint8), np.empty(0, np.int64)
+
     def bare(self, first: int) -> NDArray[np.bool_]:
         """Of codes from ``first`` on: whether a text begins and ends with a visible ASCII character."""
         place = self._places[first : len(self)]
@@ -152,6 +157,7 @@ class Encoder:
     def _gather(self, codes: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """The bytes of these texts, and the ``n + 1`` offsets that cut them."""
         ends, data = np.zeros(codes.size + 1, np.int64), np.empty(0, np.uint8)
+        codes = np.ascontiguousarray(codes)
         gather_texts(self._heap, self._places, codes, ends, data)
         if ends[-1]:
             data = np.empty(int(ends[-1]), np.uint8)
