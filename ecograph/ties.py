@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NO_CLUSTER", "NO_TIME", "Ties"]
+__all__ = ["DTYPES", "NO_CLUSTER", "NO_TIME", "Ties"]
 
 NO_CLUSTER = -1  # of a tie whose events are each by themselves
 NO_TIME = np.iinfo(np.int64).min  # NumPy's own NaT, as an integer
-_DTYPES = {"provider": np.int32, "receiver": np.int32, "relation": np.int16, "period": np.int32,
+DTYPES = {"provider": np.int32, "receiver": np.int32, "relation": np.int16, "period": np.int32,
            "weight": np.float64, "weight_sq": np.float64, "count": np.int64,
            "first": np.int64, "last": np.int64, "cluster": np.int32}  # fmt: skip
 
@@ -42,7 +42,7 @@ class Ties:
     cluster: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
-        for name, dtype in _DTYPES.items():
+        for name, dtype in DTYPES.items():
             values = getattr(self, name)
             if values is None:
                 continue

@@ -13,6 +13,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from ecograph.cpu._jit import I8, U1, U8w, i8, jit, u8
+from ecograph.cpu.threads import over_blocks
 
 __all__ = ["hash_rows", "word8"]
 
@@ -21,13 +22,15 @@ _P2 = np.uint64(0xC2B2AE3D27D4EB4F)
 _P3 = np.uint64(0x165667B19E3779F9)
 _P4 = np.uint64(0x85EBCA77C2B2AE63)
 _P5 = np.uint64(0x27D4EB2F165667C5)
+_BLOCK = 1 << 14  # rows hashed in one call
+_WORK = 8  # multiplications that hashing a short id is
 
 
 @np.errstate(over="ignore")  # wrapping is meant; only an uncompiled kernel would warn of it
 def hash_rows(data: NDArray[np.uint8], offsets: NDArray[np.int64], seed: int = 0) -> NDArray[np.uint64]:
     """XXH64 of the bytes ``data[offsets[r]:offsets[r + 1]]`` for every row r, in O(bytes)."""
     out = np.empty(offsets.size - 1, np.uint64)
-    _hash_rows(data, offsets, np.uint64(seed), out)
+    over_blocks(_hash_rows, -(-out.size // _BLOCK), _WORK * out.size, data, offsets, np.uint64(seed), out)
     return out
 
 
@@ -93,7 +96,9 @@ def _hash(data: NDArray[np.uint8], start: int, stop: int, seed: np.uint64) -> An
     return h ^ (h >> u8(32))
 
 
-@jit(types.void, U1, I8, u8, U8w)
-def _hash_rows(data: NDArray[np.uint8], offsets: NDArray[np.int64], seed: np.uint64, out: NDArray[np.uint64]) -> None:
-    for r in range(out.size):
+@jit(types.void, i8, U1, I8, u8, U8w)
+def _hash_rows(
+    block: int, data: NDArray[np.uint8], offsets: NDArray[np.int64], seed: np.uint64, out: NDArray[np.uint64]
+) -> None:
+    for r in range(block * _BLOCK, min((block + 1) * _BLOCK, out.size)):
         out[r] = _hash(data, offsets[r], offsets[r + 1], seed)

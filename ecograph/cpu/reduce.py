@@ -2,7 +2,8 @@
 
 An amount is mantissa / 10**scale, or the float64 whose bits are the mantissa where scale is -1. A relation is
 *narrow* where its amounts, as integers of ``places`` decimals, leave 128 bits room for their sum; else *wide*:
-each amount is read as the float64 nearest to it and added to a superaccumulator. Row t of every sum is tie t.
+each amount is read as the float64 nearest to it and added to a superaccumulator. The events of a tie are a run of a
+sorted order, ``order[starts[t]:starts[t + 1]]``: a sum stays in registers until its run ends.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, I1, I2, I4, I8, U8, F8w, I8w, U8w, b1, i8, jit, u8
+from ecograph.cpu._jit import F8, I1, I2, I8, U8, F8w, I8w, U8w, b1, i8, jit, u8
 from ecograph.cpu.exact import TEN, deposit_float, multiply, quotient, round_digits
 from ecograph.ties import NO_TIME
 
-__all__ = ["NARROW", "SCALES", "add_narrow", "add_times", "add_wide", "round_narrow", "round_wide", "survey"]
+__all__ = ["NARROW", "SCALES", "round_narrow", "round_wide", "run_narrow", "run_times", "run_wide", "survey"]
 
 SCALES = 10  # an amount has at most nine decimals
 NARROW = np.iinfo(np.int64).min  # in place of a wide relation's unit
@@ -44,63 +45,72 @@ def survey(
                 highest[k] = max(highest[k], i8(exponent))
 
 
-@jit(types.void, I4, I8, I8w, I8w, I8w)
-def add_times(
-    tie: NDArray[np.int32], time: NDArray[np.int64],
+@jit(types.void, I8, I8, I8, I8w, I8w, I8w)
+def run_times(
+    order: NDArray[np.int64], starts: NDArray[np.int64], time: NDArray[np.int64],
     count: NDArray[np.int64], first: NDArray[np.int64], last: NDArray[np.int64],
 ) -> None:  # fmt: skip
-    """Count events, and keep the earliest and the latest of the dated ones."""
-    for r in range(tie.size):
-        t = tie[r]
-        count[t] += 1
-        if time[r] != NO_TIME and (first[t] == NO_TIME or time[r] < first[t]):
-            first[t] = time[r]
-        last[t] = max(last[t], time[r])  # NO_TIME is the smallest integer
+    """How many events a tie has, and the earliest and the latest of the dated ones."""
+    for t in range(count.size):
+        count[t] = starts[t + 1] - starts[t]
+        a, b = i8(NO_TIME), i8(NO_TIME)
+        for e in range(starts[t], starts[t + 1]):
+            now = time[order[e]]
+            if now != NO_TIME and (a == NO_TIME or now < a):
+                a = now
+            b = max(b, now)  # NO_TIME is the smallest integer
+        first[t], last[t] = a, b
 
 
-@jit(types.void, I4, I2, I8, I1, I1, b1, I8w, U8w)
-def add_narrow(
-    tie: NDArray[np.int32], relation: NDArray[np.int16], mantissa: NDArray[np.int64], scale: NDArray[np.int8],
-    places: NDArray[np.int8], square: bool, high: NDArray[np.int64], low: NDArray[np.uint64],
+@jit(types.void, I8, I8, I2, I8, I1, I1, b1, I8w, U8w)
+def run_narrow(
+    order: NDArray[np.int64], starts: NDArray[np.int64], relation: NDArray[np.int16], mantissa: NDArray[np.int64],
+    scale: NDArray[np.int8], places: NDArray[np.int8], square: bool, high: NDArray[np.int64], low: NDArray[np.uint64],
 ) -> None:  # fmt: skip
-    """Add amounts (or squares) in units of 10**-places[relation] to (high, low); wide relations: places < 0."""
-    for r in range(tie.size):
-        if places[relation[r]] < 0:
-            continue
-        t = tie[r]
-        m = mantissa[r] * TEN[places[relation[r]] - scale[r]]  # below 2**62: the survey saw it
-        before = low[t]
-        if square:
-            top, bottom = multiply(u8(abs(m)), u8(abs(m)))
-            low[t] = before + bottom
-            high[t] += i8(top)
-        else:
-            low[t] = before + u8(m)
-            high[t] += m >> i8(63)  # the sign, all 64 bits of it
-        if low[t] < before:
-            high[t] += 1
+    """Amounts (or squares) in units of 10**-places[relation] as (high, low); wide relations: places < 0."""
+    for t in range(high.size):
+        a, b = i8(0), u8(0)
+        places_here = i8(places[relation[order[starts[t]]]])
+        if places_here >= 0:
+            for e in range(starts[t], starts[t + 1]):
+                r = order[e]
+                m = mantissa[r] * TEN[places_here - scale[r]]  # below 2**62: the survey saw it
+                before = b
+                if square:
+                    top, bottom = multiply(u8(abs(m)), u8(abs(m)))
+                    b = before + bottom
+                    a += i8(top)
+                else:
+                    b = before + u8(m)
+                    a += m >> i8(63)  # the sign, all 64 bits of it
+                if b < before:
+                    a += 1
+        high[t], low[t] = a, b
 
 
-@jit(types.void, I4, I2, I8, F8, I1, I8, b1, i8, I8w)
-def add_wide(
-    tie: NDArray[np.int32], relation: NDArray[np.int16], mantissa: NDArray[np.int64], floats: NDArray[np.float64],
-    scale: NDArray[np.int8], unit: NDArray[np.int64], square: bool, width: int, digits: NDArray[np.int64],
+@jit(types.void, I8, I8, I2, I8, F8, I1, I8, b1, i8, I8w)
+def run_wide(
+    order: NDArray[np.int64], starts: NDArray[np.int64], relation: NDArray[np.int16], mantissa: NDArray[np.int64],
+    floats: NDArray[np.float64], scale: NDArray[np.int8], unit: NDArray[np.int64], square: bool, width: int,
+    digits: NDArray[np.int64],
 ) -> None:  # fmt: skip
     """Add amounts (or squares) of wide relations to ``width`` digits a tie, in units of 2**unit[relation]."""
-    for r in range(tie.size):
-        low = unit[relation[r]]
+    for t in range(starts.size - 1):
+        low = unit[relation[order[starts[t]]]]
         if low == NARROW:
             continue
-        if scale[r] < 0:
-            value = floats[r]
-        else:
-            size = u8(mantissa[r])
-            if mantissa[r] < 0:
-                size = u8(0) - size
-            value = quotient(u8(0), size, i8(scale[r]))
-            if mantissa[r] < 0:
-                value = -value
-        deposit_float(digits, i8(tie[r]) * width, width, low, value, square)
+        for e in range(starts[t], starts[t + 1]):
+            r = order[e]
+            if scale[r] < 0:
+                value = floats[r]
+            else:
+                size = u8(mantissa[r])
+                if mantissa[r] < 0:
+                    size = u8(0) - size
+                value = quotient(u8(0), size, i8(scale[r]))
+                if mantissa[r] < 0:
+                    value = -value
+            deposit_float(digits, t * width, width, low, value, square)
 
 
 @jit(types.void, I2, I1, b1, I8, U8, F8w)

@@ -8,35 +8,44 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import I8, U1, U8, I8w, i8, jit, u8
+from ecograph.cpu._jit import I8, U1, U8, I8w, U8w, i8, jit, u8
 
-__all__ = ["break_ties", "counting_order", "radix_order"]
+__all__ = ["break_ties", "deal", "radix_order", "radix_sorted"]
 
 _DIGIT = 11  # bits a pass: 2048 write streams still fit the first-level cache
 
 
 def radix_order(keys: NDArray[np.uint64], order: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-    """Positions that sort ``keys``, stable; equal keys keep the order of ``order`` (default: as they come).
+    """Positions that sort ``keys``, stable; equal keys keep the order of ``order`` (default: as they come)."""
+    return radix_sorted(keys, order)[1]
 
-    Passes over digits in which no two keys differ are left out: O(n) for each other digit.
+
+def radix_sorted(
+    keys: NDArray[np.uint64], order: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """The keys in ``radix_order``, and that order.
+
+    Passes over digits in which no two keys differ are left out: O(n) for each other digit. Keys move with their
+    positions, so that each pass reads from front to back.
     """
-    order = np.arange(keys.size, dtype=np.int64) if order is None else order
-    if keys.size < 2:
-        return order
-    differs = int(np.bitwise_or.reduce(keys ^ keys[0]))
+    order, moved = (np.arange(keys.size, dtype=np.int64), keys) if order is None else (order, keys[order])
+    differs = int(np.bitwise_or.reduce(keys ^ keys[0])) if keys.size else 0
     for shift in range(0, 64, _DIGIT):
         if differs >> shift & (1 << _DIGIT) - 1:
-            out = np.empty_like(order)
-            _radix_pass(keys, order, np.uint64(shift), out)
-            order = out
-    return order
+            out = np.empty_like(moved), np.empty_like(order)
+            _radix_pass(moved, order, np.uint64(shift), *out)
+            moved, order = out
+    return moved, order
 
 
-def counting_order(keys: NDArray[np.uint8], n_keys: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions that sort small ``keys``, stable, and where each key's run starts (``n_keys + 1`` entries)."""
-    order, starts = np.empty(keys.size, np.int64), np.zeros(n_keys + 1, np.int64)
-    _counting_order(keys, order, starts)
-    return order, starts
+def deal(keys: NDArray[np.uint8], n_keys: int, words: NDArray[np.uint64], out: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Write rows (``words[j, r]`` for each j) sorted by small ``keys``, stable, and say where each key's run starts.
+
+    ``out`` is flat, row after row; there are ``n_keys + 1`` starts, in rows.
+    """
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(keys, minlength=n_keys), dtype=np.int64)])
+    _deal(keys, starts[:-1].copy(), words.reshape(-1), out)
+    return starts
 
 
 def break_ties(
@@ -48,30 +57,35 @@ def break_ties(
     return out
 
 
-@jit(types.void, U8, I8, u8, I8w)
-def _radix_pass(keys: NDArray[np.uint64], order: NDArray[np.int64], shift: np.uint64, out: NDArray[np.int64]) -> None:
+@jit(types.void, U8, I8, u8, U8w, I8w)
+def _radix_pass(
+    keys: NDArray[np.uint64], order: NDArray[np.int64], shift: np.uint64, keys_out: NDArray[np.uint64],
+    out: NDArray[np.int64],
+) -> None:  # fmt: skip
     mask = (u8(1) << u8(_DIGIT)) - u8(1)
     place = np.zeros((1 << _DIGIT) + 1, np.int64)
     for key in keys:
         place[i8((key >> shift) & mask) + 1] += 1
     for d in range(1, place.size):
         place[d] += place[d - 1]
-    for row in order:
-        d = i8((keys[row] >> shift) & mask)
-        out[place[d]] = row
+    for k in range(keys.size):
+        d = i8((keys[k] >> shift) & mask)
+        keys_out[place[d]] = keys[k]
+        out[place[d]] = order[k]
         place[d] += 1
 
 
-@jit(types.void, U1, I8w, I8w)
-def _counting_order(keys: NDArray[np.uint8], order: NDArray[np.int64], starts: NDArray[np.int64]) -> None:
-    for key in keys:
-        starts[i8(key) + 1] += 1
-    for k in range(1, starts.size):
-        starts[k] += starts[k - 1]
-    place = starts.copy()
-    for r in range(keys.size):
+@jit(types.void, U1, I8w, U8, U8w)
+def _deal(
+    keys: NDArray[np.uint8], place: NDArray[np.int64], words: NDArray[np.uint64], out: NDArray[np.uint64]
+) -> None:
+    n = keys.size
+    width = words.size // n
+    for r in range(n):
         k = i8(keys[r])
-        order[place[k]] = r
+        at = place[k] * width
+        for j in range(width):
+            out[at + j] = words[j * n + r]
         place[k] += 1
 
 

@@ -1,7 +1,10 @@
 """Exact open-addressing tables: from bytes to codes, from pairs of keys to rows.
 
-A slot is 0 when free. Each kernel works through rows until a buffer of its caller is full and returns the
-row it stopped at; the caller makes room and calls again, so memory grows with what is distinct.
+A slot is 0 when free. Kernels that add work through rows until a buffer of their caller is full and return the
+row they stopped at; the caller makes room and calls again, so memory grows with what is distinct.
+
+Texts lie one behind another in a *heap*, each as 4 bytes of code, 4 of length, its bytes, and padding to a multiple of
+8: a row that meets its text again touches its slot and one or two lines of the heap, nothing else.
 """
 
 from __future__ import annotations
@@ -12,81 +15,159 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import I8, U1, U8, I4w, I8w, U1w, U8w, i8, jit, u8
+from ecograph.cpu._jit import I4, I8, U1, U8, I4w, I8w, U1w, U8w, i8, jit, u8
 from ecograph.cpu.hashing import word8
 
-__all__ = ["encode_rows", "find_pairs", "refill_codes", "refill_pairs"]
+__all__ = ["BLOCK", "HEAD", "add_rows", "find_pairs", "find_rows", "gather_texts", "refill_codes", "refill_pairs"]
 
+BLOCK = 1 << 14  # rows that ``find_rows`` looks up in one call
+HEAD = 8  # bytes of the heap before each text
+_WINDOW = 32  # rows looked up side by side: their misses overlap
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: spreads runs of consecutive rows
+_LOW = np.uint64(0xFFFFFFFF)
 
 
-@jit(types.void, U8, i8, U8w)
-def refill_codes(hashes: NDArray[np.uint64], n: int, slots: NDArray[np.uint64]) -> None:
-    """Put codes 0 to n - 1 into empty ``slots``: upper half of the hash, code + 1."""
+@jit(types.void, U8, I8, i8, U8w)
+def refill_codes(hashes: NDArray[np.uint64], places: NDArray[np.int64], n: int, slots: NDArray[np.uint64]) -> None:
+    """Put codes 0 to n - 1 into empty ``slots``: upper half of the hash, place of the text / 8 (never 0)."""
     mask = u8(slots.size - 1)
     for code in range(n):
         i = hashes[code] & mask
         while slots[i] != u8(0):
             i = (i + u8(1)) & mask
-        slots[i] = ((hashes[code] >> u8(32)) << u8(32)) | u8(code + 1)
+        slots[i] = ((hashes[code] >> u8(32)) << u8(32)) | u8(places[code] >> 3)
 
 
-@jit(types.boolean, U1, i8, i8, U1, i8, i8)
-def _same(a: NDArray[np.uint8], i: int, i_stop: int, b: NDArray[np.uint8], k: int, k_stop: int) -> Any:
-    if i_stop - i != k_stop - k:
-        return False
-    if i_stop - i >= 8:  # whole words, the last one overlapping: no loop over a few bytes to mispredict
-        while i + 8 < i_stop:
-            if word8(a, u8(i)) != word8(b, u8(k)):
+@jit(types.boolean, U1, i8, i8, U1, u8)
+def _same(data: NDArray[np.uint8], a: int, size: int, heap: NDArray[np.uint8], k: np.uint64) -> Any:
+    """Whether ``size`` bytes from ``data[a]`` and from ``heap[k]`` on are equal."""
+    i, stop = u8(a), u8(a + size)
+    if size >= 8:  # whole words, the last one overlapping: no loop over a few bytes to mispredict
+        last = k + u8(size) - u8(8)
+        while i + u8(8) < stop:
+            if word8(data, i) != word8(heap, k):
                 return False
-            i += 8
-            k += 8
-        return word8(a, u8(i_stop - 8)) == word8(b, u8(k_stop - 8))
-    while i < i_stop:
-        if a[i] != b[k]:
+            i += u8(8)
+            k += u8(8)
+        return word8(data, stop - u8(8)) == word8(heap, last)
+    while i < stop:
+        if data[i] != heap[k]:
             return False
-        i += 1
-        k += 1
+        i += u8(1)
+        k += u8(1)
     return True
 
 
-@jit(i8, U1, I8, U8, i8, I8w, U8w, U1w, I8w, U8w, I4w)
-def encode_rows(
-    data: NDArray[np.uint8], offsets: NDArray[np.int64], hashes: NDArray[np.uint64], row: int,
-    size: NDArray[np.int64], slots: NDArray[np.uint64], heap: NDArray[np.uint8], starts: NDArray[np.int64],
-    seen: NDArray[np.uint64], out: NDArray[np.int32],
-) -> int:  # fmt: skip
-    """Code rows from ``row`` on; code c is the bytes ``heap[starts[c]:starts[c + 1]]`` with hash ``seen[c]``.
+@jit(i8, U1, i8, i8, u8, U8, U1)
+def _code(
+    data: NDArray[np.uint8], a: int, size: int, h: np.uint64, slots: NDArray[np.uint64], heap: NDArray[np.uint8]
+) -> Any:
+    """The code of one text; where it has none, -1 - the slot to put it in."""
+    mask = u8(slots.size - 1)
+    i = h & mask
+    while True:
+        slot = slots[i]
+        if slot == u8(0):
+            return -1 - i8(i)
+        if slot >> u8(32) == h >> u8(32):
+            place = (slot & _LOW) << u8(3)
+            head = word8(heap, place - u8(HEAD))
+            if i8(head >> u8(32)) == size and _same(data, a, size, heap, place):
+                return i8(head & _LOW)
+        i = (i + u8(1)) & mask
 
-    ``size[0]`` codes exist. Half of the hash only saves comparing; that two rows are the same participant
-    is decided by their bytes.
+
+@jit(types.void, i8, U1, I8, U8, U8, U1, I4w)
+def find_rows(
+    block: int, data: NDArray[np.uint8], offsets: NDArray[np.int64], hashes: NDArray[np.uint64],
+    slots: NDArray[np.uint64], heap: NDArray[np.uint8], out: NDArray[np.int32],
+) -> None:  # fmt: skip
+    """Codes of one block of rows, -1 where a text has none yet. The hash says where to look, bytes decide.
+
+    First the slots of some rows are read, then the heads of the texts that they name, then the bytes: a read that
+    waits for memory waits together with those of the other rows.
     """
     mask = u8(slots.size - 1)
-    n = size[0]
+    slot, head = np.empty(_WINDOW, np.uint64), np.empty(_WINDOW, np.uint64)
+    for first in range(block * BLOCK, min((block + 1) * BLOCK, hashes.size), _WINDOW):
+        n = min(_WINDOW, hashes.size - first)
+        for k in range(n):
+            slot[k] = slots[hashes[first + k] & mask]
+        for k in range(n):
+            head[k] = u8(0)
+            if slot[k] != u8(0):
+                head[k] = word8(heap, ((slot[k] & _LOW) << u8(3)) - u8(HEAD))
+        for k in range(n):
+            r = first + k
+            size = offsets[r + 1] - offsets[r]
+            place = (slot[k] & _LOW) << u8(3)
+            if slot[k] == u8(0):
+                out[r] = -1
+            elif (
+                slot[k] >> u8(32) == hashes[r] >> u8(32)
+                and i8(head[k] >> u8(32)) == size
+                and _same(data, offsets[r], size, heap, place)
+            ):
+                out[r] = i8(head[k] & _LOW)
+            else:
+                out[r] = max(_code(data, offsets[r], size, hashes[r], slots, heap), -1)
+
+
+@jit(i8, U1, I8, U8, i8, I8w, U8w, U1w, U8w, I8w, I4w)
+def add_rows(
+    data: NDArray[np.uint8], offsets: NDArray[np.int64], hashes: NDArray[np.uint64], row: int,
+    size: NDArray[np.int64], slots: NDArray[np.uint64], heap: NDArray[np.uint8], seen: NDArray[np.uint64],
+    places: NDArray[np.int64], out: NDArray[np.int32],
+) -> int:  # fmt: skip
+    """Give the rows from ``row`` on that ``find_rows`` left at -1 the next codes, in their order.
+
+    ``size`` = (codes there are, bytes of the heap in use); ``seen[c]`` is the hash of code c, ``places[c]``
+    where its text begins.
+    """
+    n, used = size[0], size[1]
     for r in range(row, hashes.size):
-        h, a, b = hashes[r], offsets[r], offsets[r + 1]
-        i = h & mask
-        while True:
-            slot = slots[i]
-            if slot == u8(0):
-                end = starts[n] + b - a
-                if n == seen.size or 2 * n >= slots.size or end > heap.size:
-                    return r
-                for k in range(b - a):  # assigning a slice would compile Numba's code for unlike shapes: 5 s
-                    heap[starts[n] + k] = data[a + k]
-                starts[n + 1] = end
-                seen[n] = h
-                out[r] = n
-                n += 1
-                size[0] = n
-                slots[i] = ((h >> u8(32)) << u8(32)) | u8(n)
-                break
-            c = i8(slot & u8(0xFFFFFFFF)) - 1
-            if slot >> u8(32) == h >> u8(32) and _same(data, a, b, heap, starts[c], starts[c + 1]):
-                out[r] = c
-                break
-            i = (i + u8(1)) & mask
+        if out[r] >= 0:
+            continue
+        h, a, length = hashes[r], offsets[r], offsets[r + 1] - offsets[r]
+        code = _code(data, a, length, h, slots, heap)
+        if code < 0:
+            end = used + HEAD + (length + 7) // 8 * 8
+            if n == seen.size or 2 * n >= slots.size or end > heap.size:
+                return r
+            for k in range(4):
+                heap[used + k] = (n >> (8 * k)) & 255
+                heap[used + 4 + k] = (length >> (8 * k)) & 255
+            for k in range(length):  # assigning a slice would compile Numba's code for unlike shapes: 5 s
+                heap[used + HEAD + k] = data[a + k]
+            slots[-1 - code] = ((h >> u8(32)) << u8(32)) | u8((used + HEAD) >> 3)
+            seen[n], places[n] = h, used + HEAD
+            code = n
+            n += 1
+            used = end
+            size[0], size[1] = n, used
+        out[r] = code
     return hashes.size
+
+
+@jit(types.void, U1, I8, I4, I8w, U1w)
+def gather_texts(
+    heap: NDArray[np.uint8], places: NDArray[np.int64], codes: NDArray[np.int32], ends: NDArray[np.int64],
+    out: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    """The texts of these codes, one behind another: ``out[ends[r]:ends[r + 1]]``; -1 is an empty one.
+
+    Where ``out`` has no room for a byte, only ``ends`` is told: how much is needed.
+    """
+    write = out.size > 0
+    for r in range(codes.size):
+        c = codes[r]
+        a = places[max(c, i8(0))]
+        length = i8(word8(heap, u8(a - HEAD)) >> u8(32)) if c >= 0 else i8(0)
+        if write:
+            for k in range(length):
+                out[ends[r] + k] = heap[a + k]
+        else:
+            ends[r + 1] = ends[r] + length
 
 
 @jit(u8, u8, u8)

@@ -7,20 +7,25 @@ Python's own threads do as well where there are few and large blocks; each block
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numba
 
-__all__ = ["over_blocks"]
+__all__ = ["in_order", "over_blocks"]
 
+T = TypeVar("T")
+R = TypeVar("R")
 WORTH = 1 << 18  # multiplications: below, handing blocks to threads (some 0.1 ms) costs more than it saves
 
 
 def over_blocks(kernel: Any, blocks: int, work: int, *arguments: Any) -> None:
     """``kernel(b, *arguments)`` for every block b; ``work`` is about how many multiplications that takes in all."""
-    threads = 1 if blocks == 1 or work < WORTH else min(blocks, numba.get_num_threads())
+    single = blocks == 1 or work < WORTH or numba.config.DISABLE_JIT  # uncompiled, kernels would only queue for the GIL
+    threads = 1 if single else min(blocks, numba.get_num_threads())
     if threads == 1:
         for b in range(blocks):
             kernel(b, *arguments)
@@ -28,6 +33,26 @@ def over_blocks(kernel: Any, blocks: int, work: int, *arguments: Any) -> None:
     futures = [_pool(threads).submit(kernel, b, *arguments) for b in range(blocks)]
     for future in futures:
         future.result()
+
+
+def in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """``function(item)`` for each item, on all threads, in the order of the items; few results wait at a time."""
+    threads = 1 if numba.config.DISABLE_JIT else numba.get_num_threads()
+    if threads == 1:
+        yield from map(function, items)
+        return
+    waiting: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            waiting.append(_pool(threads).submit(function, item))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:  # nothing goes on working for a caller that gave up
+        for future in waiting:
+            future.cancel()
+        wait(waiting)
 
 
 @lru_cache(maxsize=4)

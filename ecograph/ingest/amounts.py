@@ -13,9 +13,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ecograph.cpu.decimal_text import BAD, LONG, MAX_SCALE, parse_decimals
+from ecograph.cpu.decimal_text import BAD, EXACT, LONG, MAX_SCALE, parse_decimals
 from ecograph.cpu.decimals import decimals_of_floats, divide_decimals
 from ecograph.ingest.cells import Parsed, Reason, clean, text_buffers
+from ecograph.ingest.columns import Columns, Table, Texts
 from ecograph.mapping import Amount, Mapping
 
 __all__ = ["Decimals", "constant", "floats", "read_amounts", "read_numbers"]
@@ -32,7 +33,7 @@ class Decimals(NamedTuple):
     scale: NDArray[np.int8]
 
 
-def read_amounts(frame: pl.DataFrame, amount: Amount, mapping: Mapping) -> Parsed[Decimals]:
+def read_amounts(frame: Table, amount: Amount, mapping: Mapping) -> Parsed[Decimals]:
     """The amounts of a frame's rows, divided where the mapping says so.
 
     Negative and zero amounts are kept, with a notice. Missing, unreadable and infinite ones have a reason.
@@ -40,14 +41,16 @@ def read_amounts(frame: pl.DataFrame, amount: Amount, mapping: Mapping) -> Parse
     if amount.column is None:
         values, reason = constant(amount.constant, frame.height), np.zeros(frame.height, np.uint8)
     else:
-        numbers = read_numbers(frame[amount.column], mapping, amount)
+        numbers = _written(frame, amount, mapping) or read_numbers(frame[amount.column], mapping, amount)
         values, reason = numbers.values, numbers.reason
     if amount.divide_by is not None:
         values, failed = _divided(values, _divisors(frame, amount.divide_by, mapping))
         reason = np.where((reason == Reason.FINE) & (failed != Reason.FINE), failed, reason).astype(np.uint8)
-    negative = np.where(values.scale < 0, floats(values) < 0, values.mantissa < 0)
+    negative, binary = values.mantissa < 0, values.scale < 0
+    if binary.any():  # the sign of minus zero, and of what is no number, says nothing
+        negative[binary] = values.mantissa[binary].view(np.float64) < 0
     notices = {"negative amounts kept": negative} | (
-        {"zero amounts kept": values.mantissa == 0, "amounts kept as the nearest float": values.scale < 0}
+        {"zero amounts kept": values.mantissa == 0, "amounts kept as the nearest float": binary}
         if amount.column is not None or amount.divide_by is not None
         else {}
     )
@@ -75,6 +78,17 @@ def read_numbers(series: pl.Series, mapping: Mapping, amount: Amount = _PLAIN) -
     return Parsed(values, reason)
 
 
+def _written(frame: Table, amount: Amount, mapping: Mapping) -> Parsed[Decimals] | None:
+    """Where every cell of a column of text is such a number as it stands: none is missing, and none needs be mended."""
+    column = frame.given(str(amount.column)) if isinstance(frame, Columns) else None
+    if any(mapping.null_values) or not isinstance(column, Texts) or column.missing is not None:
+        return None
+    mantissa, scale, status = parse_decimals(column.offsets, column.data, *_marks(amount))
+    if (status != EXACT).any():
+        return None
+    return Parsed(Decimals(mantissa, scale), np.zeros(len(column), np.uint8))
+
+
 def constant(text: str, rows: int) -> Decimals:
     """One number, written with a point, in all rows.
 
@@ -95,8 +109,7 @@ def floats(values: Decimals) -> NDArray[np.float64]:
 
 def _parse(text: pl.Series, amount: Amount) -> tuple[Decimals, NDArray[np.uint8]]:
     """Read texts; null gives 0 and a reason that the caller overwrites."""
-    marks = [mark.encode() for mark in (*amount.marks, amount.currency or "")]
-    mantissa, scale, status = parse_decimals(*text_buffers(text), *marks)
+    mantissa, scale, status = parse_decimals(*text_buffers(text), *_marks(amount))
     reason = np.where(status == BAD, Reason.NOT_A_NUMBER, Reason.FINE).astype(np.uint8)
     for row in np.flatnonzero(status == LONG):
         value = _long(_plain(text[int(row)], amount))
@@ -108,6 +121,10 @@ def _parse(text: pl.Series, amount: Amount) -> tuple[Decimals, NDArray[np.uint8]
     said = text.gather(bad).str.to_lowercase().str.strip_chars(" +-")
     reason[bad[said.is_in(_NOT_FINITE).fill_null(False).to_numpy()]] = Reason.NOT_FINITE
     return Decimals(mantissa, scale), reason
+
+
+def _marks(amount: Amount) -> list[bytes]:
+    return [mark.encode() for mark in (*amount.marks, amount.currency or "")]
 
 
 def _plain(text: str, amount: Amount) -> str:
@@ -136,7 +153,7 @@ def _long(text: str) -> tuple[int, int] | None:
     return int(np.float64(x).view(np.int64)), -1
 
 
-def _divisors(frame: pl.DataFrame, divide_by: str | int | float, mapping: Mapping) -> Parsed[Decimals]:
+def _divisors(frame: Table, divide_by: str | int | float, mapping: Mapping) -> Parsed[Decimals]:
     if isinstance(divide_by, str):
         return read_numbers(frame[divide_by], mapping)
     return Parsed(constant(str(divide_by), frame.height), np.zeros(frame.height, np.uint8))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ecograph.errors import SourceError
+from ecograph.ingest.columns import Columns, Mask, Texts
 from ecograph.ingest.quarantine import quarantine
 from ecograph.ingest.transcode import check_encoding
 
 __all__ = ["Batch", "Dialect", "Mask", "Raw", "decode", "make_batch"]
 
-Mask = NDArray[np.bool_]
 Raw = Callable[[NDArray[np.intp]], list[str]]
 
 
@@ -66,15 +67,15 @@ class Batch:
 
     Attributes
     ----------
-    frame : the columns asked for; from text files all of type String.
+    columns : those asked for; from text files all of type String. A frame will do.
     line : physical line of each row's first byte, 1-based; the row's number where there are no lines.
     offset : byte of each row's start in the decompressed stream, -1 where that has no meaning.
     raw : text of given rows, cut at 500 characters (a JSON of the row where there is no text).
     bad : rows set aside, of the schema ``QUARANTINE``.
-    source : name to show. framed : records met = frame.height + bad.height.
+    source : name to show. framed : records met = rows + bad.height.
     """
 
-    frame: pl.DataFrame
+    columns: Columns | pl.DataFrame
     line: NDArray[np.int64]
     offset: NDArray[np.int64]
     raw: Raw
@@ -83,20 +84,48 @@ class Batch:
     framed: int
 
     def __post_init__(self) -> None:
-        assert self.framed == self.frame.height + self.bad.height, "a row was lost"
-        assert self.frame.height == self.line.size == self.offset.size
+        assert self.framed == self.table.height + self.bad.height, "a row was lost"
+        assert self.table.height == self.line.size == self.offset.size
+
+    @cached_property
+    def table(self) -> Columns:
+        """The columns, as they came."""
+        return self.columns if isinstance(self.columns, Columns) else Columns(self.columns)
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The columns as one frame."""
+        return self.table.frame
 
 
-def decode(cells: Any) -> tuple[pl.Series, Mask | None]:
+def decode(cells: Any) -> tuple[pl.Series | Texts, Mask | None]:
     """Arrow bytes as text, and which cells aren't valid UTF-8 (None: all are); those come out null."""
     import pyarrow as pa
 
-    try:
-        return pl.Series(cells.cast(pa.large_string())), None
-    except pa.ArrowInvalid:
-        values = [_text(cell) for cell in cells.to_pylist()]
+    array = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
+    array = array if pa.types.is_binary(array.type) else array.cast(pa.large_binary())
+    _, cuts, content = array.buffers()
+    width = np.int64 if pa.types.is_large_binary(array.type) else np.int32
+    cuts = np.frombuffer(cuts, width)[array.offset : array.offset + len(array) + 1] if len(array) else np.zeros(1)
+    data = np.frombuffer(content, np.uint8) if content is not None else np.empty(0, np.uint8)
+    offsets = cuts.astype(np.int64)
+    ascii_alone = data[offsets[0] : offsets[-1]].view(np.int8).min(initial=0) >= 0
+    if not ascii_alone and not _is_text(array):
+        values = [_text(cell) for cell in array.to_pylist()]
         series = pl.Series(values, dtype=pl.String)
-        return series, series.is_null().to_numpy() & cells.is_valid().to_numpy(zero_copy_only=False)
+        return series, series.is_null().to_numpy() & array.is_valid().to_numpy(zero_copy_only=False)
+    missing = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    return Texts(data, offsets, missing, array), None
+
+
+def _is_text(array: Any) -> bool:
+    import pyarrow as pa
+
+    try:
+        array.cast(pa.large_string() if pa.types.is_large_binary(array.type) else pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _text(cell: bytes | None) -> str | None:
@@ -107,18 +136,19 @@ def _text(cell: bytes | None) -> str | None:
 
 
 def make_batch(
-    source: str, frame: pl.DataFrame, line: NDArray[np.int64], offset: NDArray[np.int64], raw: Raw,
+    source: str, columns: Columns | pl.DataFrame, line: NDArray[np.int64], offset: NDArray[np.int64], raw: Raw,
     *, invalid: Mapping[str, Mask], reason: str = "not valid UTF-8", bad: pl.DataFrame | None = None,
 ) -> Batch:  # fmt: skip
     """Set aside the rows with an ``invalid`` cell, beside those in ``bad``; the first such column is named."""
-    framed = frame.height + (0 if bad is None else bad.height)
+    framed = columns.height + (0 if bad is None else bad.height)
     parts = [] if bad is None else [bad]
     if invalid:
+        frame = columns if isinstance(columns, pl.DataFrame) else columns.frame
         out = np.logical_or.reduce(list(invalid.values()))
         rows, kept = np.flatnonzero(out), np.flatnonzero(~out)
         names = [next(name for name, mask in invalid.items() if mask[row]) for row in rows]
         parts.append(quarantine(source, line[rows], offset[rows], names, raw(rows), reason))
-        frame, line, offset, whole = frame.filter(~out), line[kept], offset[kept], raw
+        columns, line, offset, whole = frame.filter(~out), line[kept], offset[kept], raw
         raw = lambda picked: whole(kept[picked])  # noqa: E731 - a name for the closure says no more
     bads = pl.concat(parts).sort("line", maintain_order=True) if parts else quarantine(source)
-    return Batch(frame, line, offset, raw, bads, source, framed)
+    return Batch(columns, line, offset, raw, bads, source, framed)

@@ -1,7 +1,13 @@
-"""Coded events, cut by receiver and kept in memory or in a nameless file until they are summed."""
+"""Coded events, cut by receiver and kept in memory or in a nameless file until they are summed.
+
+An event is a row of 8-byte words, sorted by bucket within a block of about a million rows. A word that is the same in
+all rows of a block (one relation, one period, no time) is written once.
+"""
 
 from __future__ import annotations
 
+import mmap
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,45 +16,67 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecograph.cpu.sorting import counting_order
+from ecograph.cpu.sorting import deal
 from ecograph.errors import OutputError
 
-__all__ = ["BUCKETS", "EVENT_BYTES", "Blocks", "Columns"]
+__all__ = ["BUCKETS", "Blocks", "Columns"]
 
 Columns = dict[str, NDArray[Any]]
+Words = list[NDArray[np.uint64]]
 BUCKETS = 256  # by the receiver's first hash byte: bucket after bucket is the canonical order of receivers
-_DTYPES = {"provider": np.int32, "receiver": np.int32, "relation": np.int16, "period": np.int32,
-           "mantissa": np.int64, "scale": np.int8, "time": np.int64}  # fmt: skip
-_CLUSTERED = _DTYPES | {"cluster": np.int32}
-EVENT_BYTES = sum(np.dtype(dtype).itemsize for dtype in _DTYPES.values())  # 4 more where there are clusters
 _ROWS = 1 << 20  # a block: large enough to write in one go, small beside any memory limit
+_HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
+
+
+def pack(columns: Columns) -> Words:
+    """Ends, mantissa, time, the small columns together, and the cluster if there is one."""
+    small = columns["period"].astype(np.uint64) << _HALF
+    small |= columns["relation"].astype(np.uint64) << np.uint64(8)
+    small |= columns["scale"].view(np.uint8)
+    ends = (columns["receiver"].astype(np.uint64) << _HALF) | columns["provider"].view(np.uint32)
+    words = [ends, columns["mantissa"].view(np.uint64), columns["time"].view(np.uint64), small]
+    return words if "cluster" not in columns else [*words, columns["cluster"].astype(np.int64).view(np.uint64)]
+
+
+def unpack(words: Words) -> Columns:
+    """The columns again; provider, receiver, period and cluster as int64."""
+    ends, mantissa, time, small, *cluster = words
+    columns: Columns = {
+        "provider": (ends & _LOW).view(np.int64), "receiver": (ends >> _HALF).view(np.int64),
+        "period": (small >> _HALF).view(np.int64),
+        "relation": ((small >> np.uint64(8)) & np.uint64(0xFFFF)).astype(np.int16),
+        "mantissa": mantissa.view(np.int64), "scale": small.astype(np.uint8).view(np.int8), "time": time.view(np.int64),
+    }  # fmt: skip
+    return columns | {"cluster": cluster[0].view(np.int64)} if cluster else columns
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Events sorted by bucket: their columns, or where those begin in the file."""
+    """Events sorted by bucket: rows of the words that differ, in memory or at a place in the file."""
 
     starts: NDArray[np.int64]
-    columns: Columns | None
+    constant: tuple[np.uint64 | None, ...]
+    memory: mmap.mmap | None
     place: int = 0
 
     @property
     def rows(self) -> int:
         return int(self.starts[-1])
 
+    @property
+    def row_bytes(self) -> int:
+        return 8 * self.constant.count(None)
+
 
 class Blocks:
     """Events in memory up to ``budget`` bytes; what is older goes to one file without a name.
 
-    ``clustered`` events have a column ``cluster``. The file is unlinked as it is opened (in ``TMPDIR``), so that
-    nothing stays behind, not even after a kill.
+    The file is unlinked as it is opened (in ``TMPDIR``), so that nothing stays behind, not even after a kill.
     """
 
-    def __init__(self, clustered: bool = False) -> None:
-        self._dtypes = _CLUSTERED if clustered else _DTYPES
-        self._event_bytes = EVENT_BYTES + 4 * clustered
+    def __init__(self) -> None:
         self._blocks: list[_Block] = []
-        self._waiting: list[Columns] = []
+        self._waiting: list[tuple[Words, NDArray[np.uint8]]] = []
         self._file: IO[bytes] | None = None
         self._end = 0
         self.spilled = 0
@@ -68,16 +96,21 @@ class Blocks:
     @property
     def nbytes(self) -> int:
         """Memory held by events, in bytes."""
-        held = sum(block.rows for block in self._blocks if block.columns is not None)
-        return self._event_bytes * (held + self._rows_waiting)
+        held = sum(block.rows * block.row_bytes for block in self._blocks if block.memory is not None)
+        return held + sum(8 * len(words) * bucket.size for words, bucket in self._waiting)
+
+    @property
+    def rows(self) -> int:
+        """How many events there are."""
+        return sum(block.rows for block in self._blocks) + self._rows_waiting
 
     @property
     def _rows_waiting(self) -> int:
-        return sum(columns["time"].size for columns in self._waiting)
+        return sum(bucket.size for _, bucket in self._waiting)
 
     def add(self, columns: Columns, bucket: NDArray[np.uint8], budget: int) -> None:
         """Keep events; ``bucket`` is each one's; write all to the file when they exceed ``budget`` bytes."""
-        self._waiting.append(columns | {"bucket": bucket})
+        self._waiting.append((pack(columns), bucket))
         if self._rows_waiting >= _ROWS or self.nbytes > budget:
             self._cut()
         if self.nbytes > budget:
@@ -89,51 +122,94 @@ class Blocks:
         rows = sum((np.diff(block.starts) for block in self._blocks), np.zeros(BUCKETS, np.int64))
         return [int(number) for number in np.flatnonzero(rows)]
 
-    def bucket(self, number: int) -> Iterator[Columns]:
-        """The events of one of the ``occupied`` buckets, block by block."""
+    def bucket(self, number: int, most: int) -> Iterator[Columns]:
+        """The events of one of the ``occupied`` buckets, about ``most`` at a time at most. Any thread may ask."""
+        parts: list[Words] = []
         for block in self._blocks:
-            a, b = block.starts[number], block.starts[number + 1]
-            if a < b:
-                yield self._read(block, int(a), int(b))
+            for first in range(int(block.starts[number]), int(block.starts[number + 1]), most):
+                parts.append(self._words(block, first, min(first + most, int(block.starts[number + 1]))))
+                if sum(part[0].size for part in parts) >= most:
+                    yield _joined(parts)
+                    parts = []
+        if parts:
+            yield _joined(parts)
 
     def _cut(self) -> None:
         """Make blocks of the events waiting."""
         waiting, self._waiting = self._waiting, []
-        rows = sum(columns["time"].size for columns in waiting)
-        whole = {name: np.concatenate([w[name] for w in waiting]) for name in (*self._dtypes, "bucket")} if rows else {}
-        for row in range(0, rows, _ROWS):
-            part = {name: values[row : row + _ROWS] for name, values in whole.items()}
-            order, starts = counting_order(part["bucket"], BUCKETS)
-            columns = {name: part[name].astype(dtype, copy=False)[order] for name, dtype in self._dtypes.items()}
-            self._blocks.append(_Block(starts, columns))
+        if not waiting:
+            return
+        bucket = np.concatenate([bucket for _, bucket in waiting])
+        parts = [list(pieces) for pieces in zip(*(words for words, _ in waiting), strict=True)]
+        for row in range(0, bucket.size, _ROWS):
+            self._blocks.append(_block([_cut(part, row, row + _ROWS) for part in parts], bucket[row : row + _ROWS]))
 
     def _spill(self, block: _Block) -> _Block:
-        if block.columns is None:
+        if block.memory is None:
             return block
         place = self._end
         try:
             self._file = self._file or tempfile.TemporaryFile(prefix="ecograph-")  # noqa: SIM115 - closed by close()
             self._file.seek(place)
-            for values in block.columns.values():
-                self._file.write(values.data)
+            self._file.write(memoryview(block.memory)[: block.rows * block.row_bytes])
             self._file.flush()
         except OSError as error:
             raise OutputError(
                 f"events can't be set aside in {tempfile.gettempdir()}: {error.strerror}.",
                 hint="set TMPDIR to a folder with more room, or raise memory_limit=.",
             ) from None
-        self._end += self._event_bytes * block.rows
+        self._end += block.row_bytes * block.rows
         self.spilled += block.rows
-        return _Block(block.starts, None, place)
+        return _Block(block.starts, block.constant, None, place)
 
-    def _read(self, block: _Block, a: int, b: int) -> Columns:
-        if block.columns is not None:
-            return {name: values[a:b] for name, values in block.columns.items()}
+    def _words(self, block: _Block, a: int, b: int) -> Words:
+        width, size = block.row_bytes // 8, block.row_bytes
+        if block.memory is not None:
+            table = np.frombuffer(block.memory, np.uint64, (b - a) * width, a * size)
+        else:
+            table = np.empty((b - a) * width, np.uint64)
+            self._read(memoryview(table.data).cast("B"), block.place + a * size)
+        columns = iter(table.reshape(b - a, width).T)
+        return [next(columns) if one is None else np.full(b - a, one) for one in block.constant]
+
+    def _read(self, room: memoryview, place: int) -> None:
+        """Fill ``room`` from the file; without its position, which threads would share."""
         assert self._file is not None
-        part, place = {}, block.place
-        for name, dtype in self._dtypes.items():
-            size = np.dtype(dtype).itemsize
-            self._file.seek(place + a * size)
-            part[name] = np.frombuffer(self._file.read((b - a) * size), dtype)
-            place += block.rows * size
-        return part
+        while room:
+            n = os.preadv(self._file.fileno(), [room], place)
+            room, place = room[n:], place + n
+
+    def forget(self, number: int) -> None:
+        """Give back the memory of a bucket and of those before it; nobody asks for them again."""
+        for block in self._blocks:
+            if block.memory is not None and hasattr(block.memory, "madvise"):
+                done = int(block.starts[number + 1]) * block.row_bytes // mmap.PAGESIZE * mmap.PAGESIZE
+                if done:
+                    block.memory.madvise(mmap.MADV_DONTNEED, 0, done)
+
+
+def _joined(parts: list[Words]) -> Columns:
+    return unpack([np.concatenate(words) for words in zip(*parts, strict=True)])
+
+
+def _cut(parts: Words, a: int, b: int) -> Words:
+    """Rows ``a`` to ``b - 1`` of one word, as pieces."""
+    starts = np.cumsum([0, *(part.size for part in parts)]).tolist()
+    return [part[max(a - s, 0) : b - s] for s, part in zip(starts, parts, strict=False) if s < b and s + part.size > a]
+
+
+def _block(words: list[Words], bucket: NDArray[np.uint8]) -> _Block:
+    constant = tuple(_only(pieces) for pieces in words)
+    differ = [pieces for pieces, one in zip(words, constant, strict=True) if one is None]
+    table = np.empty((len(differ), bucket.size), np.uint64)
+    for row, pieces in zip(table, differ, strict=True):
+        np.concatenate(pieces, out=row)
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    memory = mmap.mmap(-1, max(1, table.nbytes), **private)
+    return _Block(deal(bucket, BUCKETS, table, np.frombuffer(memory, np.uint64, table.size)), constant, memory)
+
+
+def _only(pieces: Words) -> np.uint64 | None:
+    """The one value that all of them hold, or None."""
+    one: np.uint64 = pieces[0][0]
+    return None if any((piece != one).any() for piece in pieces) else one

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ecograph.ingest.columns import Mask
 from ecograph.mapping import Mapping
 
-__all__ = ["PHRASES", "Mask", "Parsed", "Reason", "clean", "text_buffers"]
+__all__ = ["PHRASES", "TEXTUAL", "Mask", "Parsed", "Reason", "clean", "text_buffers"]
 
 T = TypeVar("T")
-Mask: TypeAlias = NDArray[np.bool_]
-_TEXTUAL = (pl.String, pl.Categorical, pl.Enum, pl.Null)
+TEXTUAL = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 
 
 class Reason(IntEnum):
@@ -66,7 +66,7 @@ def clean(series: pl.Series, mapping: Mapping) -> pl.Series:
 
     Texts are stripped when the mapping says so; columns of other types come back as they are.
     """
-    if series.dtype not in _TEXTUAL:
+    if series.dtype not in TEXTUAL:
         return series
     text = series.cast(pl.String)
     bare = text.str.strip_chars()

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from ecograph.errors import SourceError
 from ecograph.ingest.batch import Batch, make_batch
+from ecograph.ingest.columns import Columns
 from ecograph.ingest.quarantine import RAW_CHARACTERS, brief
-from ecograph.ingest.types import arrow_series, polars_series, schema_of
+from ecograph.ingest.types import arrow_column, polars_column, schema_of
 
 __all__ = ["Columnar", "open_frame", "open_ipc", "open_parquet", "open_stream"]
 
 # Tables (Arrow record batches or Polars frames) of some columns, about so many rows at a time, with the share done.
 Tables: TypeAlias = Callable[[list[str], int], Iterator[tuple[Any, float]]]
+_BUFFER = 1 << 18  # bytes of a column read from the disk at a time
 _BYTES_A_ROW = 64  # a guess that only sets how many rows are taken at a time
 
 
@@ -59,17 +61,17 @@ class Columnar:
                     yield batch
                 first += rows
 
-    def _batch(self, table: Any, columns: Sequence[str], first: int) -> Batch:
-        series, invalid = {}, {}
-        read = polars_series if isinstance(table, pl.DataFrame) else arrow_series
-        for name in columns:
-            series[name], wrong = read(table[name])
+    def _batch(self, table: Any, names: Sequence[str], first: int) -> Batch:
+        found, invalid = {}, {}
+        read = polars_column if isinstance(table, pl.DataFrame) else arrow_column
+        for name in names:
+            found[name], wrong = read(table[name])
             if wrong is not None:
                 invalid[name] = wrong
-        frame = pl.DataFrame(series)
-        line = np.arange(first, first + frame.height, dtype=np.int64)
+        columns = Columns(found)
+        line = np.arange(first, first + columns.height, dtype=np.int64)
         return make_batch(
-            self._name, frame, line, np.full(frame.height, -1, np.int64), lambda rows: _raw(table, rows),
+            self._name, columns, line, np.full(columns.height, -1, np.int64), lambda rows: _raw(table, rows),
             invalid=invalid,
         )  # fmt: skip
 
@@ -103,7 +105,8 @@ def open_parquet(path: str) -> Columnar:
             schema = schema_of(path, file.schema_arrow)
 
         def tables(columns: list[str], size: int) -> Iterator[tuple[Any, float]]:
-            with parquet.ParquetFile(path) as opened:
+            # Without these two pyarrow keeps every compressed byte it has read until the end.
+            with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER) as opened:
                 done, n = 0, opened.metadata.num_rows
                 for batch in opened.iter_batches(batch_size=size, columns=columns):
                     done += batch.num_rows

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from ecograph.cpu.frame import BLANK, LONG, OK, OPEN
 from ecograph.errors import SourceError
-from ecograph.ingest.batch import Batch, Dialect, Mask, decode, make_batch
+from ecograph.ingest.batch import Batch, Dialect, decode, make_batch
+from ecograph.ingest.columns import Columns, Mask, Texts
 from ecograph.ingest.frame import REASONS, Framer, Records
 from ecograph.ingest.quarantine import quarantine
 from ecograph.ingest.transcode import TextStream
@@ -74,11 +74,11 @@ class Delimited:
         cells = self._parse(head, np.arange(len(head)) == row, int(head.fields[row]), None)
         if cells is None or cells.num_rows != 1:
             raise SourceError(f"{name}: the header (line {line}) can't be read.")
-        series = [decode(column) for column in cells.columns]
-        if any(invalid is not None for _, invalid in series):
+        named = [cell.series[0] for cell, _ in map(decode, cells.columns) if isinstance(cell, Texts)]
+        if len(named) < cells.num_columns:
             hint = "say how it is written: encoding='cp1252', 'latin-1', 'gb18030', ..."
             raise SourceError(f"{name}: the header isn't valid {self._stream.encoding.upper()}.", hint=hint)
-        return tuple(str(cell[0]) or f"column_{i}" for i, (cell, _) in enumerate(series, start=1))
+        return tuple(str(cell) or f"column_{i}" for i, cell in enumerate(named, start=1))
 
     def _numbered(self, head: Records) -> tuple[str, ...]:
         if self._dialect.columns is not None:
@@ -117,16 +117,16 @@ class Delimited:
 
     def _batch(self, records: Records, cells: Any, good: Mask, columns: Sequence[str]) -> Batch:
         rows, others = np.flatnonzero(good), np.flatnonzero(~good)
-        series, invalid = {}, {}
+        found, invalid = {}, {}
         for name, column in zip(columns, cells.columns, strict=True):
-            series[name], wrong = decode(column)
+            found[name], wrong = decode(column)
             if wrong is not None:
                 invalid[name] = wrong
         reasons = [REASONS.get(int(why), "not parsed") for why in records.why[others]]
         texts = [records.raw(row) for row in others.tolist()]
         bad = quarantine(self._stream.name, records.line[others], records.offset[others], None, texts, reasons)
         return make_batch(
-            self._stream.name, pl.DataFrame(series), records.line[rows], records.offset[rows],
+            self._stream.name, Columns(found), records.line[rows], records.offset[rows],
             lambda picked: [records.raw(row) for row in rows[picked].tolist()],
             invalid=invalid, reason=f"not valid {self._stream.encoding.upper()}", bad=bad,
         )  # fmt: skip

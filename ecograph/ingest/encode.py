@@ -10,20 +10,23 @@ from numpy.typing import NDArray
 
 from ecograph.cpu.hashing import hash_rows
 from ecograph.cpu.sorting import break_ties, radix_order
-from ecograph.cpu.table import encode_rows, refill_codes
+from ecograph.cpu.table import BLOCK, HEAD, add_rows, find_rows, gather_texts, refill_codes
+from ecograph.cpu.threads import over_blocks
 from ecograph.errors import MemoryLimitError
 from ecograph.order import text_buffers
 
 __all__ = ["Encoder"]
 
 _MOST = 2**31 - 1  # codes are int32
+_LONGEST = 2**35  # bytes of texts: a slot holds 32 bits of place / 8
+_WORK = 16  # multiplications that looking up one row is worth
 
 
 class Encoder:
     """Codes of ids in the order of first appearance, for streamed columns of text.
 
     Two ids get one code when their bytes are equal and never otherwise: a 64-bit hash only says where to
-    look. Memory: the bytes of the distinct ids, 16 bytes each and a table of 16 to 32 bytes each.
+    look. Memory: the bytes of the distinct ids to a multiple of 8, 24 bytes each and a table of 16 to 32 bytes each.
 
     Parameters
     ----------
@@ -47,11 +50,11 @@ class Encoder:
     ) -> None:  # fmt: skip
         self._mask = np.uint64(2**bits - 1)
         self._most, self._what, self._hint = most, what, hint
-        self._size = np.zeros(1, np.int64)
+        self._size = np.zeros(2, np.int64)  # codes, bytes of the heap in use
         self._slots = np.zeros(1024, np.uint64)
-        self._heap = np.empty(1 << 14, np.uint8)
-        self._starts = np.zeros(513, np.int64)
+        self._heap = np.empty(16 << 10, np.uint8)
         self._hashes = np.empty(512, np.uint64)
+        self._places = np.zeros(512, np.int64)  # in the heap, of each code's text
 
     def __len__(self) -> int:
         """How many distinct ids so far."""
@@ -65,7 +68,7 @@ class Encoder:
     @property
     def nbytes(self) -> int:
         """Memory held, in bytes."""
-        return self._slots.nbytes + self._heap.nbytes + self._starts.nbytes + self._hashes.nbytes
+        return self._slots.nbytes + self._heap.nbytes + self._hashes.nbytes + self._places.nbytes
 
     def encode(self, ids: pl.Series) -> NDArray[np.int32]:
         """The code of each id; no nulls.
@@ -74,52 +77,95 @@ class Encoder:
         ------
         MemoryLimitError : more distinct ids than an int32 can number.
         """
-        data, offsets = text_buffers(ids)
-        hashes = hash_rows(data, offsets) & self._mask
+        return self.encode_texts(*text_buffers(ids))
+
+    def encode_texts(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The code of each text ``data[offsets[r]:offsets[r + 1]]``, as in ``encode``.
+
+        What is known is looked up by blocks on all threads; only what is new is put in row after row.
+        """
+        hashes = hash_rows(data, offsets)
+        hashes &= self._mask
         out = np.empty(hashes.size, np.int32)
+        blocks = -(-hashes.size // BLOCK)
+        over_blocks(find_rows, blocks, _WORK * out.size, data, offsets, hashes, self._slots, self._heap, out)
         row = 0
-        while True:
-            row = encode_rows(data, offsets, hashes, row, self._size, self._slots, self._heap, self._starts,
-                              self._hashes, out)  # fmt: skip
-            if len(self) > self._most:
-                raise MemoryLimitError(
-                    f"there are more than {self._most:,} {self._what}, the most that ecograph can number.",
-                    hint=self._hint,
-                )
-            if row == out.size:
-                return out
+        while (row := self._add(data, offsets, hashes, row, out)) < out.size:
             self._grow(int(offsets[row + 1] - offsets[row]))
+        return out
+
+    def _add(self, data: Any, offsets: Any, hashes: Any, row: int, out: NDArray[np.int32]) -> int:
+        stopped = add_rows(data, offsets, hashes, row, self._size, self._slots, self._heap, self._hashes,
+                           self._places, out)  # fmt: skip
+        if len(self) > self._most or self._size[1] > _LONGEST:
+            raise MemoryLimitError(
+                f"there are more than {self._most:,} {self._what}, the most that ecograph can number.",
+                hint=self._hint,
+            )
+        return int(stopped)
 
     def _grow(self, needed: int) -> None:
         """Make room for the row at hand: ``needed`` bytes and one more code."""
-        n, used = len(self), int(self._starts[len(self)])
+        n, used, needed = len(self), int(self._size[1]), needed + HEAD + 7
         if used + needed > self._heap.size:
             self._heap = _longer(self._heap, max(2 * self._heap.size, used + needed))
         if n == self._hashes.size:
-            self._hashes = _longer(self._hashes, 2 * n)
-            self._starts = _longer(self._starts, 2 * n + 1)
+            self._hashes, self._places = _longer(self._hashes, 2 * n), _longer(self._places, 2 * n)
         if 2 * n >= self._slots.size:
-            self._slots = np.zeros(2 * self._slots.size, np.uint64)
-            refill_codes(self._hashes, n, self._slots)
+            size = 2 * self._slots.size
+            self._slots = np.zeros(0, np.uint64)  # the old one is of no more use: give it back first
+            self._slots = np.zeros(size, np.uint64)
+            refill_codes(self._hashes, self._places, n, self._slots)
 
-    def finish(self) -> tuple[pl.Series, NDArray[np.int32]]:
-        """The ids in canonical order, and for each code its row among them."""
-        n = len(self)
-        starts, data = self._starts[: n + 1], self._heap[: self._starts[n]]
-        order = break_ties(self.hashes, data, starts, radix_order(self.hashes))
-        rank = np.empty(n, np.int32)
-        rank[order] = np.arange(n, dtype=np.int32)
-        return _texts(data, starts)[order].rename("id"), rank
+    def finish(self, live: NDArray[np.bool_] | None = None) -> tuple[pl.Series, NDArray[np.int32]]:
+        """The ids in canonical order, and for each code its row among them.
+
+        ``live`` : whether each code counts; the others are left out, and have the row -1.
+        """
+        order = radix_order(self.hashes)
+        in_order = self.hashes[order]
+        if (in_order[1:] == in_order[:-1]).any():  # two ids share a hash once in 2**64
+            order = break_ties(self.hashes, *self._gather(np.arange(len(self), dtype=np.int32)), order)
+        if live is not None and not live.all():
+            order = order[live[order]]
+        rank = np.full(len(self), -1, np.int32)
+        rank[order] = np.arange(order.size, dtype=np.int32)
+        return self.texts(order.astype(np.int32)).rename("id"), rank
+
+    def close(self) -> None:
+        """Give memory back; how many ids there were is still known."""
+        self._slots, self._hashes = np.empty(0, np.uint64), np.empty(0, np.uint64)
+        self._heap, self._places = np.empty(0, np.uint8), np.empty(0, np.int64)
+
+    def bare(self, first: int) -> NDArray[np.bool_]:
+        """Of codes from ``first`` on: whether a text begins and ends with a visible ASCII character."""
+        place = self._places[first : len(self)]
+        size = self._heap[: self._heap.size // 4 * 4].view(np.uint32)[place // 4 - 1].astype(np.int64)
+        a, b = self._heap[place], self._heap[place + np.maximum(size, 1) - 1]
+        bare: NDArray[np.bool_] = (size > 0) & (a > 0x20) & (a < 0x7F) & (b > 0x20) & (b < 0x7F)
+        return bare
+
+    def texts(self, codes: NDArray[np.int32]) -> pl.Series:
+        """The texts of these codes; null where -1 stands."""
+        import pyarrow as pa
+
+        data, ends = self._gather(codes)
+        array = pa.LargeStringArray.from_buffers(codes.size, pa.py_buffer(ends), pa.py_buffer(data))
+        series = pl.Series("id", pl.from_arrow(array), dtype=pl.String)
+        return series.set(pl.Series(codes < 0), None) if codes.min(initial=0) < 0 else series
+
+    def _gather(self, codes: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """The bytes of these texts, and the ``n + 1`` offsets that cut them."""
+        ends, data = np.zeros(codes.size + 1, np.int64), np.empty(0, np.uint8)
+        codes = np.ascontiguousarray(codes)
+        gather_texts(self._heap, self._places, codes, ends, data)
+        if ends[-1]:
+            data = np.empty(int(ends[-1]), np.uint8)
+            gather_texts(self._heap, self._places, codes, ends, data)
+        return data, ends
 
 
 def _longer(values: NDArray[Any], size: int) -> NDArray[Any]:
     longer = np.empty(size, values.dtype)
     longer[: values.size] = values
     return longer
-
-
-def _texts(data: NDArray[np.uint8], starts: NDArray[np.int64]) -> pl.Series:
-    import pyarrow as pa
-
-    array = pa.LargeStringArray.from_buffers(starts.size - 1, pa.py_buffer(starts), pa.py_buffer(data))
-    return pl.Series("id", pl.from_arrow(array), dtype=pl.String)

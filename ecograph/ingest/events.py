@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from ecograph.ingest.amounts import Decimals
 from ecograph.ingest.attributes import UNREADABLE, attribute_schema, describe
 from ecograph.ingest.cells import PHRASES, Mask, Reason
+from ecograph.ingest.codes import Codes
 from ecograph.ingest.quarantine import quarantine
 from ecograph.ingest.rows import Rows
 from ecograph.ingest.source import Batch
@@ -29,7 +31,7 @@ class EventBatch:
 
     Attributes
     ----------
-    provider, receiver : ids, String.
+    provider_code, receiver_code : ids, as numbered by ``codes``.
     relation : numbers given by the read's ``Watch``; ``Watch.finish`` tells what they stand for.
     mantissa, scale : amount = mantissa / 10**scale; scale -1: the mantissa holds the bits of a float64.
     time : microseconds since 1970 UTC, or NO_TIME.
@@ -41,8 +43,9 @@ class EventBatch:
     notices : "column: what was done" -> number of good rows (of events, for self-ties).
     """
 
-    provider: pl.Series
-    receiver: pl.Series
+    provider_code: NDArray[np.int32]
+    receiver_code: NDArray[np.int32]
+    codes: Codes
     relation: NDArray[np.int16]
     mantissa: NDArray[np.int64]
     scale: NDArray[np.int8]
@@ -58,6 +61,16 @@ class EventBatch:
     def __len__(self) -> int:
         return int(self.row.size)
 
+    @property
+    def provider(self) -> pl.Series:
+        """The id of each event's provider."""
+        return self.codes.encoder.texts(self.provider_code).rename("provider")
+
+    @property
+    def receiver(self) -> pl.Series:
+        """The id of each event's receiver."""
+        return self.codes.encoder.texts(self.receiver_code).rename("receiver")
+
 
 def events(batch: Batch, mapping: Mapping, watch: Watch) -> EventBatch:
     """Turn rows into events: a row is good or bad as a whole, and a good row gives a tie for each rule it passes.
@@ -66,42 +79,43 @@ def events(batch: Batch, mapping: Mapping, watch: Watch) -> EventBatch:
     ------
     AmbiguityError : see ``Watch``.  MappingError : float ids that aren't whole; a filter that can't compare.
     """
-    rows = Rows(batch.frame, mapping, watch)
-    kept = rows.select(mapping.where, np.ones(batch.frame.height, np.bool_))
+    rows = Rows(batch.table, mapping, watch)
+    kept = rows.select(mapping.where, np.ones(batch.table.height, np.bool_))
     drafts = [_draft(rule, rows, kept) for rule in mapping.ties]
     tried = np.logical_or.reduce([draft.applies for draft in drafts])
     bad = rows.reason != Reason.FINE
     good = tried & ~bad
     parts = [part for draft in drafts for part in draft.emit(good)]
-    itself = sum(int((part.provider == part.receiver).sum()) for part in parts)
-    row = np.concatenate([part.row for part in parts])
     clusters = rows.clusters(good)
     attributes, unreadable = _attributes(rows, drafts, good)
+    whole = parts[0] if len(parts) == 1 else _Part._make(map(np.concatenate, zip(*parts, strict=True)))
+    itself = np.count_nonzero(whole.provider == whole.receiver)
     return EventBatch(
-        provider=pl.concat([part.provider for part in parts]),
-        receiver=pl.concat([part.receiver for part in parts]),
-        relation=np.concatenate([part.relation for part in parts]),
-        mantissa=np.concatenate([part.amount.mantissa for part in parts]),
-        scale=np.concatenate([part.amount.scale for part in parts]),
-        time=np.concatenate([part.time for part in parts]),
+        provider_code=whole.provider,
+        receiver_code=whole.receiver,
+        codes=watch.codes,
+        relation=whole.relation,
+        mantissa=whole.mantissa,
+        scale=whole.scale,
+        time=whole.time,
         attributes=attributes,
-        row=row,
-        cluster=None if clusters is None else clusters.gather(row),
-        good=int(good.sum()),
-        filtered=int((~tried & ~bad).sum()),
+        row=whole.row,
+        cluster=None if clusters is None else clusters.gather(whole.row),
+        good=np.count_nonzero(good),
+        filtered=np.count_nonzero(~tried & ~bad),
         bad=_set_aside(batch, rows),
         notices=+(rows.count(good) + Counter({_SELF_TIES: itself, UNREADABLE: unreadable})),
     )
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(NamedTuple):
     """Events of one kind, not yet joined to the others."""
 
-    provider: pl.Series
-    receiver: pl.Series
+    provider: NDArray[np.int32]
+    receiver: NDArray[np.int32]
     relation: NDArray[np.int16]
-    amount: Decimals
+    mantissa: NDArray[np.int64]
+    scale: NDArray[np.int8]
     time: NDArray[np.int64]
     row: NDArray[np.int64]
 
@@ -112,7 +126,7 @@ class _Draft:
 
     rule: TieRule
     applies: Mask
-    ids: tuple[pl.Series, ...]
+    ids: tuple[NDArray[np.int32], ...]
     relation: NDArray[np.int16]
     amount: Decimals
     time: NDArray[np.int64]
@@ -123,15 +137,16 @@ class _Draft:
         provider, receiver, *via = self.ids
         if not via:
             return [self._part(provider, receiver, rows)]
-        led = via[0].is_not_null().to_numpy()
+        led = via[0] >= 0
         return [self._part(provider, receiver, rows & ~led), self._part(provider, via[0], rows & led),
                 self._part(via[0], receiver, rows & led)]  # fmt: skip
 
-    def _part(self, provider: pl.Series, receiver: pl.Series, mask: Mask) -> _Part:
-        rows = np.flatnonzero(mask)
-        provider, receiver = provider.gather(rows).rename("provider"), receiver.gather(rows).rename("receiver")
-        amount = Decimals(self.amount.mantissa[rows], self.amount.scale[rows])
-        return _Part(provider, receiver, self.relation[rows], amount, self.time[rows], rows.astype(np.int64))
+    def _part(self, provider: NDArray[np.int32], receiver: NDArray[np.int32], mask: Mask) -> _Part:
+        columns: tuple[NDArray[Any], ...] = provider, receiver, self.relation, *self.amount, self.time
+        row = np.flatnonzero(mask).astype(np.int64, copy=False)
+        if row.size < mask.size:
+            columns = tuple(column[row] for column in columns)
+        return _Part._make((*columns, row))
 
 
 def _draft(rule: TieRule, rows: Rows, kept: Mask) -> _Draft:
@@ -154,7 +169,8 @@ def _attributes(rows: Rows, drafts: list[_Draft], good: Mask) -> tuple[pl.DataFr
         picked = np.flatnonzero(draft.applies & good)
         for endpoint, ids in zip(draft.rule.endpoints, draft.ids, strict=True):
             if endpoint.role is not None or endpoint.role_column is not None or endpoint.attributes:
-                told, failed = describe(rows.frame[picked], ids.gather(picked), endpoint, rows.mapping, schema)
+                names = rows.watch.codes.encoder.texts(ids[picked])
+                told, failed = describe(rows.table.frame[picked], names, endpoint, rows.mapping, schema)
                 found.append(told.filter(pl.col("id").is_not_null()).unique(maintain_order=True))
                 unreadable += failed
     return pl.concat(found).unique(maintain_order=True), unreadable
@@ -163,6 +179,8 @@ def _attributes(rows: Rows, drafts: list[_Draft], good: Mask) -> tuple[pl.DataFr
 def _set_aside(batch: Batch, rows: Rows) -> pl.DataFrame:
     """The batch's own bad rows and ours, by line."""
     picked = np.flatnonzero(rows.reason != Reason.FINE)
+    if not picked.size:
+        return batch.bad
     reasons = [PHRASES[Reason(code)] for code in rows.reason[picked]]
     columns = [rows.columns[code] for code in rows.column[picked]]
     ours = quarantine(batch.source, batch.line[picked], batch.offset[picked], columns, batch.raw(picked), reasons)

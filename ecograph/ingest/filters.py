@@ -10,6 +10,7 @@ from ecograph.cpu.decimal_text import MAX_SCALE
 from ecograph.errors import MappingError
 from ecograph.ingest.amounts import Decimals, constant, floats, read_numbers
 from ecograph.ingest.cells import Mask, Reason, clean
+from ecograph.ingest.columns import Table
 from ecograph.ingest.times import read_times
 from ecograph.mapping import Amount, Filter, Mapping, Time
 from ecograph.mapping_cells import NUMBER
@@ -20,7 +21,7 @@ __all__ = ["passes"]
 _PLAIN = Amount(decimal=".")
 
 
-def passes(frame: pl.DataFrame, test: Filter, mapping: Mapping) -> tuple[Mask, Mask]:
+def passes(frame: Table, test: Filter, mapping: Mapping) -> tuple[Mask, Mask]:
     """(rows that pass, rows whose cell can't be compared; the latter also count as passing)."""
     cells = clean(frame[test.column], mapping)
     missing = cells.is_null().to_numpy()

@@ -6,11 +6,12 @@ import numpy as np
 import polars as pl
 
 from ecograph.errors import MappingError
-from ecograph.ingest.cells import Parsed, Reason, clean
+from ecograph.ingest.cells import TEXTUAL, Mask, Parsed, Reason, clean
 from ecograph.mapping import Mapping
 
-__all__ = ["read_ids"]
+__all__ = ["STRIPPED", "id_texts", "is_text", "read_ids", "settle"]
 
+STRIPPED = "ids stripped of blanks"
 _WHOLE = 2.0**53  # from here on a float no longer tells neighbouring integers apart
 
 
@@ -31,20 +32,38 @@ def read_ids(series: pl.Series, mapping: Mapping, prefix: str = "") -> Parsed[pl
     >>> read_ids(pl.Series("id", [" 0012", "12"]), mapping, "driver:").values.to_list()
     ['driver:0012', 'driver:12']
     """
-    notices = {}
+    texts, notices = id_texts(series)
+    ids, changed = settle(texts, mapping, prefix, textual=is_text(series))
+    if changed is not None:
+        notices[STRIPPED] = changed
+    missing = ids.is_null().to_numpy()
+    return Parsed(ids, np.where(missing, Reason.ID_MISSING, Reason.FINE).astype(np.uint8), notices)
+
+
+def is_text(series: pl.Series) -> bool:
+    """Whether a column holds text, where blanks and null values stand for a missing cell."""
+    return series.dtype in TEXTUAL
+
+
+def id_texts(series: pl.Series) -> tuple[pl.Series, dict[str, Mask]]:
+    """Each cell of an id column as text, before it is looked at; and notices."""
     if series.dtype.is_float():
         ids = _digits_of_floats(series)
-        notices["whole floats read as integer ids"] = ids.is_not_null().to_numpy()
-    elif series.dtype.is_integer():
-        ids = series.cast(pl.String)
-    else:
-        ids = clean(series, mapping)
-        padded = ids.is_not_null() & (ids != series.cast(pl.String)).fill_null(False)
-        notices["ids stripped of blanks"] = padded.to_numpy()
-    missing = ids.is_null().to_numpy()
+        return ids, {"whole floats read as integer ids": ids.is_not_null().to_numpy()}
+    return series.cast(pl.String), {}
+
+
+def settle(texts: pl.Series, mapping: Mapping, prefix: str, *, textual: bool) -> tuple[pl.Series, Mask | None]:
+    """What these texts are as ids, null where one is missing; and which were stripped (None: numbers have no blanks).
+
+    An answer depends on its own text alone, so equal texts need be asked about only once.
+    """
+    ids, changed = texts, None
+    if textual:
+        ids = clean(texts, mapping)
+        changed = (ids.is_not_null() & (ids != texts).fill_null(False)).to_numpy()
     ids = ids.str.to_lowercase() if mapping.casefold else ids
-    ids = _prefixed(ids, prefix)
-    return Parsed(ids, np.where(missing, Reason.ID_MISSING, Reason.FINE).astype(np.uint8), notices)
+    return _prefixed(ids, prefix), changed
 
 
 def _prefixed(ids: pl.Series, prefix: str) -> pl.Series:

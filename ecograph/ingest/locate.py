@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 import glob
 import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
@@ -18,6 +21,8 @@ from ecograph.ingest.quarantine import brief
 from ecograph.ingest.sniff import FORMATS, TEXTS, sniff
 
 __all__ = ["Source", "resolve"]
+
+_CHUNK = 1 << 20
 
 
 @dataclass(eq=False)
@@ -42,12 +47,38 @@ class Source:
     def sha256(self) -> str | None:
         """Hash of the file's bytes as stored; None for frames and streams. Free once a text was read whole."""
         if self.digest is None and self.path is not None:
-            try:
-                with self.path.open("rb") as file:
-                    self.digest = hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError as error:
-                raise SourceError(f"can't read {self.name}: {error.strerror}.") from None
+            self._hash(threading.Event())
         return self.digest
+
+    @contextmanager
+    def hashing(self) -> Iterator[None]:
+        """Hash a file that isn't text on another thread meanwhile; one that can't be read is left to ``sha256``."""
+        if self.columnar is None or self.path is None or self.digest is not None:
+            yield
+            return
+        stop = threading.Event()
+        thread = threading.Thread(target=self._hash, args=(stop, True), name="ecograph-hash", daemon=True)
+        thread.start()
+        try:
+            yield
+        except BaseException:  # nobody will ask for it
+            stop.set()
+            raise
+        finally:
+            thread.join()
+
+    def _hash(self, stop: threading.Event, quiet: bool = False) -> None:
+        digest = hashlib.sha256()
+        try:
+            with open(fspath(self.path or ""), "rb") as file:
+                while not stop.is_set():
+                    if not (chunk := file.read(_CHUNK)):
+                        self.digest = digest.hexdigest()
+                        return
+                    digest.update(chunk)
+        except OSError as error:
+            if not quiet:
+                raise SourceError(f"can't read {self.name}: {error.strerror}.") from None
 
 
 def resolve(source: Any, *, format: str | None = None) -> list[Source]:

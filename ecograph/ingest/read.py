@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ecograph.clusters import pool
 from ecograph.ecosystem import Ecosystem
-from ecograph.ingest.memory import default_limit
+from ecograph.ingest.memory import default_limit, give_back
 from ecograph.ingest.participants import participant_table, read_second_table
 from ecograph.ingest.reduce import Reducer
 from ecograph.ingest.report import IngestReport
@@ -20,6 +20,7 @@ from ecograph.ingest.scan import Scan
 from ecograph.ingest.setaside import SetAside
 from ecograph.ingest.source import BLOCK_BYTES
 from ecograph.mapping import Mapping
+from ecograph.order import text_buffers
 from ecograph.progress import Progress
 from ecograph.ties import Ties
 
@@ -83,11 +84,12 @@ def read_events(
     with SetAside(quarantine) as bad:
         scan = Scan(source, mapping, every, cluster, limit, bad)
         with Reducer(
-            scan.encoder, every=scan.mapping.every, zone=scan.zone, memory_limit=limit, clusters=scan.clusters
+            scan.codes.encoder, every=scan.mapping.every, zone=scan.zone, memory_limit=limit, clusters=scan.clusters
         ) as reducer:
             relations, relation_rank = scan.run(reducer, progress, block_bytes)
             scan.check(strict=strict)
             table, ids, rank = _participants(scan, participants)
+            give_back()
             ties, periods = reducer.finish(rank, relation_rank)
     report = _report(scan, ids, ties, len(periods))
     told = {"ingest": report.to_dict(), "mapping": scan.mapping.to_toml(), "every": scan.mapping.every}
@@ -96,13 +98,11 @@ def read_events(
 
 def _participants(scan: Scan, second: Any) -> tuple[pl.DataFrame, pl.Series, NDArray[np.int32]]:
     """The participant table, its ids, and for each code its row."""
-    known = len(scan.encoder)
     told = read_second_table(second, scan.mapping, scan.notices)
-    scan.encoder.encode(told["id"])
-    scan.notices["participants without events"] += len(scan.encoder) - known
+    scan.notices["participants without events"] += scan.codes.add(told["id"])
     said, differ = scan.said.finish()
     scan.notices["attributes told in two ways by events"] += differ
-    ids, rank = scan.encoder.finish()
+    ids, rank = scan.codes.finish()
     return participant_table(ids, said, told), ids, rank
 
 
@@ -151,7 +151,7 @@ def check_events(
     with SetAside(quarantine) as bad:
         scan = Scan(source, mapping, None, cluster, limit, bad)
         scan.run(None, progress, block_bytes)
-    scan.notices["ids that differ from another only in case"] += alike_but_for_case(scan.encoder.finish()[0])
+    scan.notices["ids that differ from another only in case"] += alike_but_for_case(scan.codes.finish()[0])
     report = scan.report()
     if strict:
         report.check(strict=True)
@@ -166,4 +166,7 @@ def alike_but_for_case(ids: pl.Series) -> int:
     >>> alike_but_for_case(pl.Series(["Ani", "ani", "ANI", "budi"]))
     2
     """
+    data, _ = text_buffers(ids)
+    if not ((data >= 0x80) | ((data >= ord("A")) & (data <= ord("Z")))).any():
+        return 0  # nothing that has a lower case
     return ids.len() - ids.str.to_lowercase().n_unique()

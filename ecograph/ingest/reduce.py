@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ecograph.cpu.sorting import radix_order
+from ecograph.cpu.threads import in_order
 from ecograph.ingest.blocks import Blocks, Columns
 from ecograph.ingest.clusters import Clusters
 from ecograph.ingest.encode import Encoder
 from ecograph.ingest.memory import check_memory
-from ecograph.ingest.pairs import Pairs
+from ecograph.ingest.partial import summed
 from ecograph.ingest.periods import Periods
-from ecograph.ingest.sums import Sums, Survey
-from ecograph.order import cluster_key, tie_keys
-from ecograph.ties import NO_CLUSTER, Ties
+from ecograph.ingest.sums import Plan, Survey
+from ecograph.ties import DTYPES, NO_CLUSTER, Ties
 
 __all__ = ["Reducer"]
 
 _TIE_BYTES = 54  # all columns of ``Ties``; 4 more where there are clusters
+_OFTEN_ZERO = ("relation", "period")
+_PART = 1 << 22  # events summed at a time: one receiver may have most of them
 _LEAST = 1 << 12  # bytes of events held however little memory is left
 
 
@@ -41,7 +45,7 @@ class Reducer:
         self._encoder, self._clusters, self._limit = encoder, clusters, memory_limit
         self._periods = Periods(every, zone)
         self._survey = Survey()
-        self._blocks = Blocks(clustered=clusters is not None)
+        self._blocks = Blocks()
 
     def __enter__(self) -> Reducer:
         return self
@@ -97,43 +101,46 @@ class Reducer:
         if self._clusters is not None:
             tie_bytes += 4
             ranks["cluster"] = np.append(self._clusters.finish(), np.int32(NO_CLUSTER))  # [-1] is the last entry
-        sums = Sums(*(self._survey.plan(power).ranked(relation_rank) for power in (1, 2)))
-        pairs, cut = Pairs(), None if self._clusters is None else Pairs()
-        parts: list[Columns] = []
-        n_ties = 0
-        for number in self._blocks.occupied() or [0]:
-            part = self._bucket(number, ranks, pairs, cut, sums)
-            n_ties += part["provider"].size
+        plans = self._survey.plan(1).ranked(relation_rank), self._survey.plan(2).ranked(relation_rank)
+        ties = _Table(min(self._blocks.rows, self._limit // tie_bytes + 1), self._clusters is not None)
+        numbers = self._blocks.occupied()
+        for number, part in zip(numbers, in_order(partial(self._bucket, ranks, plans), numbers), strict=True):
+            self._blocks.forget(number)
+            n_ties = ties.rows + part["count"].size
             what = f"{len(self._encoder):,} participants{self._and_clusters} and more than {n_ties:,} ties"
             check_memory(self._names + tie_bytes * n_ties, self._limit, what)
-            parts.append(part)
+            ties.add(part)
         self._blocks.close()
-        return Ties(**{name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}), periods
+        return Ties(**ties.columns), periods
 
-    def _bucket(self, number: int, ranks: Columns, pairs: Pairs, cut: Pairs | None, sums: Sums) -> Columns:
-        """The ties of one bucket of receivers, in canonical order; ``pairs``, ``cut``, ``sums`` are room to work in.
+    def _bucket(self, ranks: Columns, plans: tuple[Plan, Plan], number: int) -> Columns:
+        """The ties of one bucket of receivers, in canonical order."""
+        parts = self._blocks.bucket(number, _PART)
+        return summed((events | {name: rows[events[name]] for name, rows in ranks.items()} for events in parts), plans)
 
-        With clusters, ``pairs`` numbers ties and ``cut`` their parts, pairs of (tie, cluster).
-        """
-        pairs.clear()
-        sums.clear()
-        if cut is not None:
-            cut.clear()
-        for events in self._blocks.bucket(number):
-            events = events | {name: rows[events[name]] for name, rows in ranks.items()}
-            tie = pairs.find(*tie_keys(events))
-            if cut is not None:
-                tie = cut.find(tie.astype(np.uint64), cluster_key(events["cluster"]))
-            sums.add(tie, events, len(pairs if cut is None else cut))
-        high, low = pairs.keys
-        within, cluster = None, {}
-        if cut is not None:
-            part_of, key = cut.keys
-            high, low, within = high[part_of], low[part_of], radix_order(key)
-            cluster = {"cluster": (key.astype(np.int64) - 1).astype(np.int32)}
-        order = radix_order(high, radix_order(low, within))
-        half, mask = np.uint64(32), np.uint64(2**32 - 1)
-        keys: Columns = {"provider": (high & mask).astype(np.int32), "receiver": (high >> half).astype(np.int32),
-                "relation": (low >> half).astype(np.int16), "period": (low & mask).astype(np.int32)}  # fmt: skip
-        columns = keys | sums.finish(keys["relation"]) | cluster
-        return {name: values[order] for name, values in columns.items()}
+
+class _Table:
+    """Columns of ties that are filled from the front; memory is taken as it is filled.
+
+    ``room`` : the most rows there can be. A column of zeros (one relation, one period) takes no memory at all.
+    """
+
+    def __init__(self, room: int, clustered: bool) -> None:
+        names = [field.name for field in fields(Ties) if clustered or field.name != "cluster"]
+        self._columns: Columns = {name: np.zeros(room, DTYPES[name]) for name in names}
+        self.rows = 0
+
+    def add(self, part: Columns) -> int:
+        """Append rows; how many there are now."""
+        a, b = self.rows, self.rows + part["count"].size
+        for name, values in part.items():
+            if name not in _OFTEN_ZERO or values.any():
+                self._columns[name][a:b] = values
+        self.rows = b
+        return b
+
+    @property
+    def columns(self) -> Columns:
+        """The rows there are; what is left of the room is given back where it is more than half."""
+        n, keep = self.rows, 2 * self.rows >= next(iter(self._columns.values())).size
+        return {name: values[:n] if keep else values[:n].copy() for name, values in self._columns.items()}

@@ -12,7 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ecograph.ingest.amounts import Decimals, read_amounts
-from ecograph.ingest.cells import Mask, Parsed, Reason, clean
+from ecograph.ingest.cells import Parsed, Reason, clean
+from ecograph.ingest.columns import Columns, Mask, Texts
 from ecograph.ingest.filters import passes
 from ecograph.ingest.identifiers import read_ids
 from ecograph.ingest.times import read_times
@@ -35,10 +36,10 @@ class Rows:
     column : which of ``columns`` it is about.
     """
 
-    def __init__(self, frame: pl.DataFrame, mapping: Mapping, watch: Watch) -> None:
-        self.frame, self.mapping, self.watch = frame, mapping, watch
-        self.reason = np.zeros(frame.height, np.uint8)
-        self.column = np.zeros(frame.height, np.int16)
+    def __init__(self, table: Columns, mapping: Mapping, watch: Watch) -> None:
+        self.table, self.mapping, self.watch = table, mapping, watch
+        self.reason = np.zeros(table.height, np.uint8)
+        self.column = np.zeros(table.height, np.int16)
         self.columns: list[str | None] = []
         self._noticed: dict[str, Mask] = {}
         self._read: dict[Hashable, Any] = {}
@@ -48,20 +49,20 @@ class Rows:
         unclear = []
         for test in filters:
             key = ("filter", test.column, test.op, repr(test.value))
-            passing, doubtful = self._once(key, partial(passes, self.frame, test, self.mapping))
+            passing, doubtful = self._once(key, partial(passes, self.table, test, self.mapping))
             among = among & passing
             unclear.append((test.column, doubtful))
         for column, doubtful in unclear:
             self._blame(among, np.where(doubtful, Reason.NOT_COMPARABLE, Reason.FINE), column)
         return among
 
-    def ids(self, endpoint: Endpoint, applies: Mask, missing: Reason) -> pl.Series:
-        """Ids at one end, null where they are missing, which is ``missing`` against the row (FINE: nothing is)."""
+    def ids(self, endpoint: Endpoint, applies: Mask, missing: Reason) -> NDArray[np.int32]:
+        """Codes of the ids at one end, -1 where one is missing, ``missing`` against its row (FINE: nothing)."""
         if endpoint.constant is not None:
-            return pl.Series([endpoint.constant]).new_from_index(0, self.frame.height)
+            return self.watch.codes.constant(endpoint.constant, self.table.height)
         assert endpoint.column is not None  # Endpoint checks
         column, prefix = endpoint.column, endpoint.id_prefix
-        parsed = self._once(("id", column, prefix), lambda: read_ids(self.frame[column], self.mapping, prefix))
+        parsed = self._once(("id", column, prefix), lambda: self.watch.codes.read(self.table.given(column), prefix))
         self._blame(applies, np.where(parsed.reason != Reason.FINE, missing, Reason.FINE), column)
         self._notice(applies, parsed, column)
         return parsed.values
@@ -69,8 +70,8 @@ class Rows:
     def relations(self, rule: TieRule, applies: Mask) -> NDArray[np.int16]:
         """The number of each row's relation; the rule's own where a cell is missing."""
         if rule.relation_column is None:
-            return np.full(self.frame.height, self.watch.code(rule.relation), np.int16)
-        names = clean(self.frame[rule.relation_column], self.mapping).cast(pl.String).fill_null(rule.relation)
+            return np.full(self.table.height, self.watch.code(rule.relation), np.int16)
+        names = clean(self.table[rule.relation_column], self.mapping).cast(pl.String).fill_null(rule.relation)
         met = names.filter(applies).unique(maintain_order=True).to_list()
         codes = [self.watch.code(name) for name in met]
         return names.replace_strict(met, codes, default=-1, return_dtype=pl.Int16).to_numpy()
@@ -88,8 +89,8 @@ class Rows:
     def times(self, time: Time | None, applies: Mask) -> NDArray[np.int64]:
         """Microseconds since 1970 UTC, NO_TIME where the mapping names no time."""
         if time is None:
-            return np.full(self.frame.height, NO_TIME)
-        parsed = self._once(("time", time), lambda: read_times(self.frame, time, self.mapping))
+            return np.full(self.table.height, NO_TIME)
+        parsed = self._once(("time", time), lambda: read_times(self.table, time, self.mapping))
         self._blame(applies, parsed.reason, time.column)
         self._notice(applies, parsed, time.column)
         return parsed.values
@@ -99,20 +100,28 @@ class Rows:
         by = self.mapping.cluster
         if by is None or by == "row":
             return None
-        names = self.ids(Endpoint(by), good, Reason.FINE)
-        self._notice(good, Parsed(names, self.reason, {_NO_CLUSTER: names.is_null().to_numpy()}), by)
-        return names
+        parsed = read_ids(self.table[by], self.mapping)
+        self._notice(good, parsed, by)
+        self._notice(good, Parsed(None, self.reason, {_NO_CLUSTER: parsed.values.is_null().to_numpy()}), by)
+        return parsed.values
 
     def count(self, good: Mask) -> Counter[str]:
         """How many good rows each notice is about."""
-        return Counter({text: int((mask & good).sum()) for text, mask in self._noticed.items()})
+        return Counter({text: np.count_nonzero(mask & good) for text, mask in self._noticed.items()})
 
     def _amounts(self, amount: Amount) -> Parsed[Decimals]:
-        if amount.column is not None and not amount.said:
-            texts = clean(self.frame[amount.column], self.mapping)
-            if texts.dtype == pl.String:  # once a batch, however many rules read the column
-                self._once(("look", amount.column, amount.currency), lambda: self.watch.look(amount, texts))
-        return read_amounts(self.frame, amount, self.mapping)
+        if amount.column is not None and not amount.said:  # once a batch, however many rules read the column
+            self._once(("look", amount.column, amount.currency), partial(self._look, amount, amount.column))
+        return read_amounts(self.table, amount, self.mapping)
+
+    def _look(self, amount: Amount, column: str) -> None:
+        given = self.table.given(column)
+        bare = isinstance(given, Texts) and given.missing is None and not any(self.mapping.null_values)
+        if isinstance(given, Texts) and bare and not amount.currency and self.watch.look_at_bytes(amount, given):
+            return
+        texts = clean(self.table[column], self.mapping)
+        if texts.dtype == pl.String:
+            self.watch.look(amount, texts)
 
     def _once(self, key: Hashable, read: Callable[[], T]) -> T:
         if key not in self._read:
@@ -129,5 +138,7 @@ class Rows:
 
     def _notice(self, applies: Mask, parsed: Parsed[Any], column: str | None) -> None:
         for words, mask in parsed.notices.items():
+            if not mask.any():
+                continue
             text = words if column is None else f"{column}: {words}"
             self._noticed[text] = self._noticed.get(text, False) | (mask & applies)

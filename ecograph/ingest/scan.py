@@ -13,11 +13,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ecograph.errors import MappingError, SourceError
+from ecograph.ingest.ahead import ahead
 from ecograph.ingest.clusters import Clusters, NamedClusters, RowClusters
 from ecograph.ingest.duplicates import Duplicates
-from ecograph.ingest.encode import Encoder
 from ecograph.ingest.events import EventBatch, events
-from ecograph.ingest.memory import check_memory
+from ecograph.ingest.memory import check_memory, give_back
 from ecograph.ingest.participants import Said
 from ecograph.ingest.reduce import Reducer
 from ecograph.ingest.report import IngestReport, SourceFacts
@@ -25,11 +25,12 @@ from ecograph.ingest.setaside import SetAside
 from ecograph.ingest.source import Batch, Dialect, Source, columns, read, resolve
 from ecograph.ingest.watch import Watch
 from ecograph.mapping import Mapping
-from ecograph.progress import Progress, Tick, track
+from ecograph.progress import Progress, track
 from ecograph.schema import Relation
 
 __all__ = ["Scan"]
 
+_ROWS = 1 << 21  # read between two times that memory is given back, which takes some ms
 _AGAIN = {"count": "rows equal to an earlier one kept", "drop": "rows equal to an earlier one dropped"}
 
 
@@ -49,10 +50,11 @@ class Scan:
         written = None if given is None or given.format == "frame" else given.format
         self._sources = resolve(source, format=written)
         self.mapping = _fitted(given, self._sources, every, cluster)
-        self.encoder, self.said = Encoder(), Said()
+        self.said = Said()
         by = self.mapping.cluster
         self.clusters: Clusters | None = None if by is None else RowClusters() if by == "row" else NamedClusters()
         self._watch, self._limit, self._bad = Watch(self.mapping), limit, bad
+        self.codes = self._watch.codes
         self._seen = None if self.mapping.duplicates == "keep" else Duplicates()
         self._rows = self._good = self._filtered = self._events = 0
         self.notices: Counter[str] = Counter()
@@ -72,7 +74,12 @@ class Scan:
         ------
         SourceError : there are no rows. AmbiguityError : amounts that can be read in two ways.
         """
+        taken = 0  # rows since memory was last given back
         for batch in self._batches(progress, block_bytes):
+            taken += batch.framed
+            if taken > _ROWS:
+                give_back()
+                taken = 0
             found = self._without_repeats(batch, events(batch, self.mapping, self._watch))
             assert found.good + found.filtered + found.bad.height == batch.framed, "a row was lost"
             self._rows += batch.framed
@@ -82,13 +89,18 @@ class Scan:
             self._bad.add(found.bad)
             self.notices += found.notices
             self.said.add(found.attributes)
-            provider, receiver = self.encoder.encode(found.provider), self.encoder.encode(found.receiver)
+            for end in (found.provider_code, found.receiver_code):
+                self.codes.name(end)
             cluster = self._cluster(batch, found)
             self._check_memory()
             if reducer is not None and len(found):
-                reducer.add(provider, receiver, found.relation, found.mantissa, found.scale, found.time, cluster)
+                reducer.add(found.provider_code, found.receiver_code, found.relation, found.mantissa, found.scale,
+                            found.time, cluster)  # fmt: skip
         if self._rows == 0:
             raise SourceError(f"there are no rows in {self._sources[0].name}.", hint="is it the right file, and whole?")
+        del batch, found
+        if taken < self._rows:
+            give_back()
         relations = self._watch.finish()
         self._bad.publish()
         return relations
@@ -98,7 +110,7 @@ class Scan:
         return IngestReport(
             sources=tuple(SourceFacts(source.name, source.sha256(), source.nbytes) for source in self._sources),
             rows=self._rows, good=self._good, filtered=self._filtered, quarantined=self._bad.count,
-            events=self._events, participants=len(self.encoder),
+            events=self._events, participants=len(self.codes),
             clusters=None if self.clusters is None else len(self.clusters),
             reasons=dict(sorted(self._bad.reasons.items())),
             notices=dict(sorted((+self.notices).items())), quarantine=self._bad.frame,
@@ -115,16 +127,23 @@ class Scan:
             )
 
     def _batches(self, progress: Progress, block_bytes: int) -> Iterator[Batch]:
+        """Batches of all sources, read ahead; progress is told here, on the caller's thread."""
         sizes = [source.nbytes for source in self._sources]
         total = None if None in sizes else float(sum(size or 0 for size in sizes))
         before = 0
         with track(progress, "reading events", total) as tick:
             for source in self._sources:
-                here = partial(_ahead, tick, before)
-                yield from read(
-                    source, self.mapping.dialect, self.mapping.columns, block_bytes=block_bytes, progress=here
-                )
+                done = [0.0]
+                batches = read(
+                    source, self.mapping.dialect, self.mapping.columns, block_bytes=block_bytes,
+                    progress=partial(done.__setitem__, 0),
+                )  # fmt: skip
+                with source.hashing():
+                    for batch in ahead(batches):
+                        tick(before + done[0])
+                        yield batch
                 before += source.nbytes or 0
+                tick(float(before))
 
     def _without_repeats(self, batch: Batch, found: EventBatch) -> EventBatch:
         """Count good rows that repeat an earlier one, and drop them where the mapping says so."""
@@ -138,9 +157,9 @@ class Scan:
         keep = ~np.isin(found.row, again)
         return replace(
             found, good=found.good - again.size, filtered=found.filtered + again.size,
-            provider=found.provider.filter(pl.Series(keep)), receiver=found.receiver.filter(pl.Series(keep)),
             cluster=None if found.cluster is None else found.cluster.filter(pl.Series(keep)),
-            **{name: getattr(found, name)[keep] for name in ("relation", "mantissa", "scale", "time", "row")},
+            **{name: getattr(found, name)[keep] for name in
+               ("provider_code", "receiver_code", "relation", "mantissa", "scale", "time", "row")},
         )  # fmt: skip
 
     def _cluster(self, batch: Batch, found: EventBatch) -> NDArray[np.int32] | None:
@@ -153,13 +172,8 @@ class Scan:
     def _check_memory(self) -> None:
         keys = 0 if self._seen is None else self._seen.nbytes
         clusters = 0 if self.clusters is None else self.clusters.nbytes
-        what = f"{len(self.encoder):,} ids" + " and row keys" * bool(keys) + " and clusters" * bool(clusters)
-        check_memory(self.encoder.nbytes + keys + clusters, self._limit, what)
-
-
-def _ahead(tick: Tick, before: int, here: float) -> None:
-    """Tell of progress within one source, ``before`` bytes having been read in others."""
-    tick(before + here)
+        what = f"{len(self.codes.encoder):,} ids" + " and row keys" * bool(keys) + " and clusters" * bool(clusters)
+        check_memory(self.codes.nbytes + keys + clusters, self._limit, what)
 
 
 def _fitted(given: Mapping | None, sources: list[Source], every: str | None, cluster: str | None) -> Mapping:

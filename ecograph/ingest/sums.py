@@ -1,19 +1,16 @@
-"""Exact sums of the events of a bucket: how each relation is added, and the sums themselves."""
+"""What the amounts of each relation are like, and so how they are added."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.cpu.exact import digits_needed
-from ecograph.cpu.reduce import NARROW, SCALES, add_narrow, add_times, add_wide, round_narrow, round_wide, survey
-from ecograph.ingest.blocks import Columns
-from ecograph.ties import NO_TIME
+from ecograph.cpu.reduce import NARROW, SCALES, survey
 
-__all__ = ["Plan", "Sums", "Survey"]
+__all__ = ["Plan", "Survey"]
 
 _NEVER = np.iinfo(np.int64).max
 
@@ -75,65 +72,3 @@ class Plan:
         places[rank[: self.places.size]] = self.places
         unit[rank[: self.unit.size]] = self.unit
         return Plan(self.square, places, unit, self.width)
-
-
-class Sums:
-    """Amounts and squares, counts and times of the ties met so far; grows with them."""
-
-    def __init__(self, weight: Plan, square: Plan) -> None:
-        self._plans = {"weight": weight, "weight_sq": square}
-        self._columns: dict[str, NDArray[Any]] = {}
-        self._room = 0
-        self._make_room(1024)
-
-    def clear(self) -> None:
-        """Start again at zero; memory is kept where wiping it is cheap."""
-        if self._room > 1 << 17:
-            self._room = 0
-            self._make_room(1024)
-        for name, values in self._columns.items():
-            values[:] = _start(name)
-
-    def add(self, tie: NDArray[np.int32], events: Columns, n_ties: int) -> None:
-        """Add events; ``tie`` is the row of each among ``n_ties``."""
-        if n_ties > self._room:
-            self._make_room(n_ties)
-        c = self._columns
-        relation, mantissa, scale = events["relation"], events["mantissa"], events["scale"]
-        add_times(tie, events["time"], c["count"], c["first"], c["last"])
-        with np.errstate(over="ignore"):  # limbs carry
-            for name, plan in self._plans.items():
-                add_narrow(
-                    tie, relation, mantissa, scale, plan.places, plan.square, c[f"{name} high"], c[f"{name} low"]
-                )
-                if plan.width:
-                    add_wide(tie, relation, mantissa, mantissa.view(np.float64), scale, plan.unit, plan.square,
-                             plan.width, c[f"{name} digits"])  # fmt: skip
-
-    def finish(self, relation: NDArray[np.int16]) -> Columns:
-        """The columns of ``Ties`` that are sums; ``relation`` is each tie's."""
-        c, n = self._columns, relation.size
-        out: Columns = {}
-        with np.errstate(over="ignore"):
-            for name, plan in self._plans.items():
-                out[name] = np.zeros(n)
-                round_narrow(relation, plan.places, plan.square, c[f"{name} high"], c[f"{name} low"], out[name])
-                if plan.width:
-                    round_wide(relation, plan.unit, plan.square, plan.width, c[f"{name} digits"], out[name])
-        return out | {name: c[name][:n] for name in ("count", "first", "last")}
-
-    def _make_room(self, n_ties: int) -> None:
-        """Lengthen the columns, at least doubling them, so that growing costs O(1) a tie."""
-        new = max(n_ties - self._room, self._room)
-        dtypes: dict[str, Any] = {"count": np.int64, "first": np.int64, "last": np.int64}
-        for name in self._plans:
-            dtypes |= {f"{name} high": np.int64, f"{name} low": np.uint64, f"{name} digits": np.int64}
-        for name, dtype in dtypes.items():
-            width = self._plans[name.split()[0]].width if name.endswith("digits") else 1
-            more = np.full(new * width, _start(name), dtype)
-            self._columns[name] = np.concatenate([self._columns[name], more]) if self._room else more
-        self._room += new
-
-
-def _start(name: str) -> int:
-    return NO_TIME if name in ("first", "last") else 0

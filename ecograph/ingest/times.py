@@ -9,9 +9,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ecograph.cpu.iso_text import BAD, ZONED, parse_iso
 from ecograph.errors import MappingError
 from ecograph.ingest.amounts import floats, read_numbers
 from ecograph.ingest.cells import Parsed, Reason, clean
+from ecograph.ingest.columns import Columns, Table, Texts, texts_of
 from ecograph.mapping import Mapping, Time
 from ecograph.mapping_words import nearest_words
 from ecograph.ties import NO_TIME
@@ -23,11 +25,6 @@ _FIRST, _LAST = -2_208_988_800 * _SECOND, 7_289_654_400 * _SECOND  # 1900-01-01 
 _TICK = {"s": _SECOND, "ms": 1000, "us": 1}
 _US = pl.Datetime("us")
 _HALF_MONTH = pl.duration(days=15)
-_ISO = (
-    r"^(?<day>\d{4}-\d{2}-\d{2})"
-    r"(?:[Tt ](?<clock>\d{2}:\d{2})(?::(?<second>\d{2}(?:\.\d{1,9})?))?"
-    r" ?(?<zone>[Zz]|[+-]\d{2}(?::?\d{2})?)?)?$"
-)
 
 
 class _Local(NamedTuple):
@@ -55,7 +52,7 @@ def check_time(time: Time) -> None:
             raise MappingError(f"the time format {time.format!r} can't be used: {said}") from None
 
 
-def read_times(frame: pl.DataFrame, time: Time, mapping: Mapping) -> Parsed[NDArray[np.int64]]:
+def read_times(frame: Table, time: Time, mapping: Mapping) -> Parsed[NDArray[np.int64]]:
     """When each row happened, in microseconds since 1970 UTC; NO_TIME (with a notice) where the cell is missing.
 
     Text is ISO 8601 (``2020-01-31``, ``2020-01-31 23:59``, ``2020-01-31T23:59:59.5+07:00``, ``...Z``) or of the
@@ -65,7 +62,7 @@ def read_times(frame: pl.DataFrame, time: Time, mapping: Mapping) -> Parsed[NDAr
     a time more than 15 days earlier than that column's own is moved on by one month, with a notice: days of a
     month that wrap past its end.
     """
-    local = _local(clean(frame[time.column], mapping), time, mapping)
+    local = _written(frame, time, mapping) or _local(clean(frame[time.column], mapping), time, mapping)
     clock, moved = local.clock, np.zeros(frame.height, np.bool_)
     if time.not_before is not None:
         floor = _local(clean(frame[time.not_before], mapping), time, mapping).clock
@@ -87,6 +84,16 @@ def read_times(frame: pl.DataFrame, time: Time, mapping: Mapping) -> Parsed[NDAr
     return Parsed(microseconds, reason, notices)
 
 
+def _written(frame: Table, time: Time, mapping: Mapping) -> _Local | None:
+    """Where every cell of a column of text is ISO 8601 as it stands: none is missing, and none needs be mended."""
+    column = frame.given(time.column) if isinstance(frame, Columns) else None
+    plain = time.format is None and time.epoch is None and not time.prefix and not any(mapping.null_values)
+    if not plain or not isinstance(column, Texts) or column.missing is not None:
+        return None
+    clock, ahead = _by_iso(column)
+    return None if clock.null_count() else _Local(clock, ahead, np.zeros(len(column), np.uint8))
+
+
 def _local(cells: pl.Series, time: Time, mapping: Mapping) -> _Local:
     fine = np.zeros(cells.len(), np.uint8)
     none, zero = (pl.Series(v, dtype=pl.Int64).new_from_index(0, cells.len()) for v in ([None], [0]))
@@ -102,7 +109,7 @@ def _local(cells: pl.Series, time: Time, mapping: Mapping) -> _Local:
     text = cells if cells.dtype == pl.String else cells.cast(pl.Int64, strict=False).cast(pl.String)
     text = pl.select(pl.lit(time.prefix) + text.str.strip_chars()).to_series()
     if time.format is None:
-        clock, ahead = _by_iso(text)
+        clock, ahead = _by_iso(texts_of(text))
     else:
         clock, ahead = _by_format(text, time.format), zero if _has_offset(time.format) else none
     failed = (cells.is_not_null() & clock.is_null()).to_numpy()
@@ -110,18 +117,14 @@ def _local(cells: pl.Series, time: Time, mapping: Mapping) -> _Local:
     return _Local(clock, ahead, np.where(failed, why, Reason.FINE).astype(np.uint8))
 
 
-def _by_iso(text: pl.Series) -> tuple[pl.Series, pl.Series]:
+def _by_iso(text: Texts) -> tuple[pl.Series, pl.Series]:
     """Clock readings of ISO 8601 texts and how far they say to be ahead of UTC (null: they don't)."""
-    parts = text.str.extract_groups(_ISO).struct.unnest()
-    day, clock, second, zone = (pl.col(name) for name in ("day", "clock", "second", "zone"))
-    written = day + " " + clock.fill_null("00:00") + ":" + second.fill_null("00")
-    digits = zone.str.replace_all(r"\D", "")
-    hours, rest = (part.cast(pl.Int64, strict=False) for part in (digits.str.slice(0, 2), digits.str.slice(2)))
-    minutes = hours * 60 + rest.fill_null(0)
-    sign = pl.when(zone.str.starts_with("-")).then(-1).otherwise(1)
-    ahead = pl.when(zone.str.to_uppercase() == "Z").then(0).otherwise(sign * minutes) * (60 * _SECOND)
-    out = parts.select(clock=written.str.strptime(_US, "%Y-%m-%d %H:%M:%S%.f", strict=False), ahead=ahead)
-    return out["clock"], out["ahead"]
+    clock, ahead, status = parse_iso(text.data, text.offsets)
+    bad = (status == BAD) if text.missing is None else (status == BAD) | text.missing
+    told = pl.Series(clock) if not bad.any() else pl.Series(clock).set(pl.Series(bad), None)
+    open_ = status != ZONED
+    zone = pl.Series("", [None], pl.Int64).new_from_index(0, len(text)) if open_.all() else pl.Series(ahead)
+    return told.cast(_US), zone if open_.all() or not open_.any() else zone.set(pl.Series(open_), None)
 
 
 def _by_format(text: pl.Series, form: str) -> pl.Series:

@@ -7,13 +7,14 @@ from typing import Any
 import polars as pl
 
 from ecograph.errors import SourceError
-from ecograph.ingest.batch import Mask, decode
+from ecograph.ingest.batch import decode
+from ecograph.ingest.columns import Mask, Texts
 from ecograph.ingest.quarantine import brief
 
-__all__ = ["arrow_series", "polars_series", "schema_of"]
+__all__ = ["arrow_column", "polars_column", "schema_of"]
 
 
-def polars_series(column: pl.Series) -> tuple[pl.Series, Mask | None]:
+def polars_column(column: pl.Series) -> tuple[pl.Series | Texts, Mask | None]:
     """A Polars column as it is taken, and which of its cells aren't valid text."""
     if column.dtype == pl.Binary:
         return decode(column.to_arrow())
@@ -22,7 +23,7 @@ def polars_series(column: pl.Series) -> tuple[pl.Series, Mask | None]:
     return column, None
 
 
-def arrow_series(column: Any) -> tuple[pl.Series, Mask | None]:
+def arrow_column(column: Any) -> tuple[pl.Series | Texts, Mask | None]:
     """An Arrow array as it is taken, checked first, and which of its cells aren't valid text."""
     import pyarrow as pa
 
@@ -34,7 +35,7 @@ def arrow_series(column: Any) -> tuple[pl.Series, Mask | None]:
         same = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
         column = column.view(same.get(column.type, column.type))
         column.validate(full=True)
-        return decode(column.cast(pa.large_binary()))
+        return decode(column)
     column.validate(full=True)
     series = pl.from_arrow(column)
     assert isinstance(series, pl.Series)

@@ -1,4 +1,4 @@
-"""What one whole read must remember between batches: relations met, and amounts that could mean two things."""
+"""What one whole read must remember between batches: ids, relations met, amounts that could mean two things."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ecograph.cpu.point_text import ASK, GROUPED, NONE, points
 from ecograph.errors import AmbiguityError, MappingError
+from ecograph.ingest.codes import Codes
+from ecograph.ingest.columns import Texts
 from ecograph.mapping import Amount, Mapping
 from ecograph.schema import Relation
 
@@ -28,11 +31,14 @@ class Watch:
     Decided on the first 1,000 texts with a point as soon as they have passed, and on all of them at the end:
     neither depends on where batches begin.
 
+    **Ids.** ``codes`` numbers them.
+
     **Relations.** The mapping's come first, sorted; names that only data give get the next numbers as they come.
     """
 
     def __init__(self, mapping: Mapping) -> None:
         self._mapping = mapping
+        self.codes = Codes(mapping)
         self._codes = {relation.name: code for code, relation in enumerate(mapping.relations)}
         self._pointed: Counter[_Key] = Counter()
         self._grouped: Counter[_Key] = Counter()
@@ -46,16 +52,32 @@ class Watch:
 
     def look(self, amount: Amount, texts: pl.Series) -> None:
         """Count the texts of an amount column (nulls don't count); raise as soon as 1,000 decide."""
-        key = texts.name, amount.currency
         bare = texts.str.replace_all(amount.currency or "\0", "", literal=True).str.strip_chars("+-() \u00a0")
         pointed = bare.str.contains(".", literal=True).fill_null(False)
         grouped = bare.filter(pointed).str.contains(_GROUPS)
+        key = texts.name, amount.currency
         self._show(key, texts.filter(pointed).filter(grouped))
+        self._count(key, grouped.to_numpy())
+
+    def look_at_bytes(self, amount: Amount, texts: Texts) -> bool:
+        """The same for a column without nulls, of amounts without a currency; False: it must be looked at as text."""
+        found = points(texts.data, texts.offsets)
+        if (found == ASK).any():
+            return False
+        grouped = found[found != NONE] == GROUPED
+        key = str(amount.column), amount.currency
+        if grouped.any():
+            self._show(key, texts.series.filter(pl.Series(found == GROUPED)))
+        self._count(key, grouped)
+        return True
+
+    def _count(self, key: _Key, grouped: NDArray[np.bool_]) -> None:
+        """Of texts with a point, in their order: whether each is grouped."""
         before = self._pointed[key]
-        if before < EARLY <= before + grouped.len():
-            self._decide(key, EARLY, self._grouped[key] + int(grouped.head(EARLY - before).sum()))
-        self._pointed[key] += grouped.len()
-        self._grouped[key] += int(grouped.sum())
+        if before < EARLY <= before + grouped.size:
+            self._decide(key, EARLY, self._grouped[key] + np.count_nonzero(grouped[: EARLY - before]))
+        self._pointed[key] += grouped.size
+        self._grouped[key] += np.count_nonzero(grouped)
 
     def finish(self) -> tuple[tuple[Relation, ...], NDArray[np.int16]]:
         """(relations sorted by name, rank): ``rank[code]`` is the row of the relation numbered ``code``.
