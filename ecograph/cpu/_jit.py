@@ -77,7 +77,7 @@ def jit(result: Any, *arguments: Any, parallel: bool = False) -> Callable[[Calla
     def decorate(function: Callable[..., Any]) -> Any:
         before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_CACHE or "")
         try:  # the folder is read once, while the decorator runs: other users of Numba keep theirs
-            kernel = numba.njit(cache=_CACHE is not None, nogil=True, parallel=parallel)(function)
+            kernel = numba.njit(cache=_CACHE is not None, nogil=True, parallel=parallel, **eval(os.environ.get("XOPT","{}")))(function)
         finally:
             numba.config.CACHE_DIR = before
         if hasattr(kernel, "get_call_template"):  # not where Numba is switched off
