@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.cases import betweenness, closures, intervals, iteration, pipeline, reduction, scaling, start
+from benchmarks.cases import betweenness, closures, intervals, iteration, large, pipeline, reduction, scaling, start
 
 __all__ = ["CASES"]
 
@@ -15,4 +15,5 @@ CASES = {
     "closures": closures,
     "betweenness": betweenness,
     "scaling": scaling,
+    "large": large,
 }

@@ -84,7 +84,9 @@ def jit(result: Any, *arguments: Any, parallel: bool = False) -> Callable[[Calla
     def decorate(function: Callable[..., Any]) -> Any:
         before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_CACHE or "")
         try:  # the folder is read once, while the decorator runs: other users of Numba keep theirs
-            kernel = numba.njit(cache=_CACHE is not None, nogil=True, parallel=parallel, **eval(os.environ.get("XOPT","{}")))(function)
+            kernel = numba.njit(
+                cache=_CACHE is not None, nogil=True, parallel=parallel, **eval(os.environ.get("XOPT", "{}"))
+            )(function)
         finally:
             numba.config.CACHE_DIR = before
         if hasattr(kernel, "get_call_template"):  # not where Numba is switched off
@@ -123,7 +125,11 @@ def _put_off(kernel: Any, signature: Any) -> None:
     def compile_now() -> Any:
         from ecograph.output import uninterrupted
 
-        with _ONE_AT_A_TIME, uninterrupted(), _no_collection():  # LLVM's callbacks swallow a Ctrl-C: it waits until the kernel is there
+        with (
+            _ONE_AT_A_TIME,
+            uninterrupted(),
+            _no_collection(),
+        ):  # LLVM's callbacks swallow a Ctrl-C: it waits until the kernel is there
             if not kernel.signatures:
                 kernel.compile(signature)
                 kernel.disable_compile()
