@@ -139,11 +139,12 @@ def test_what_limits_is_told_of_each_mark_that_is_missed(monkeypatch: pytest.Mon
         f"# What limits\n\n## {TARGETS[0].figure}\nThe way home.\n\n## {TARGETS[2].figure}\nThe weather.\n"
     )
     monkeypatch.setattr(pages, "LIMITS", written)
-    text = page(results(row("ecograph", 2.0), row("near", 9.0)))
+    text = page(results(row("ecograph", 2.0), row("near", 9.0)) | {"plan": "full"})
     assert f"**{TARGETS[0].figure}**: 4.5 x, and the mark is 5 x.\nThe way home.\n" in text
     assert f"**{TARGETS[1].figure}**: 1 x, and the mark is 0.5 x.\nNothing is written" in text
     assert "The weather." not in text  # that wasn't run
-    assert "## What limits" not in page(results(row("ecograph", 1.0)))
+    assert "## What limits" not in page(results(row("ecograph", 1.0)) | {"plan": "full"})
+    assert "## What limits" not in page(results(row("ecograph", 2.0), row("near", 9.0)))  # quick: too small to tell
 
 
 def test_what_is_written_of_limits_is_of_marks_that_there_are() -> None:
