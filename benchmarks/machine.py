@@ -10,9 +10,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import OURS, PEERS
+from benchmarks.measure import OURS, PEERS, ROOT
 
-__all__ = ["load", "machine", "versions"]
+__all__ = ["code", "load", "machine", "versions"]
 
 _OWN = ("numpy", "numba", "polars", "pyarrow")
 _THEIRS = ("numpy", "scipy", "polars", "networkx", "igraph", "rustworkx", "scikit-network", "networkit",
@@ -49,6 +49,20 @@ def versions() -> dict[str, dict[str, str]]:
     if Path(PEERS).exists():
         found["peers' environment"] = _ask(PEERS, _THEIRS)
     return found
+
+
+def code() -> dict[str, Any]:
+    """The last commit that changed what is measured or what measures, and whether the working tree differs from it."""
+    what = ["ecograph", "benchmarks/*.py", "benchmarks/**/*.py", "constraints"]
+
+    def git(*words: str) -> str | None:
+        done = subprocess.run(["git", *words, "--", *what], cwd=ROOT, capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    try:
+        return {"commit": git("log", "-1", "--format=%h") or None, "changed": bool(git("status", "--porcelain"))}
+    except FileNotFoundError:
+        return {"commit": None, "changed": False}
 
 
 def load() -> float:

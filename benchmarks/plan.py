@@ -26,10 +26,11 @@ class Plan:
     rows: int  # of the log that pipelines read
     start_rows: int
     scaling: Sequence[int]
+    large: Sequence[int]  # the same, once
     graph: tuple[int, int]  # nodes and arrows of one PageRank step
     wide: tuple[int, int]  # of one step of sixteen lanes: in a full run a vector is larger than the caches
     triad: int  # entries of each array
-    bundled: Sequence[str]  # graph-tool's own graphs for betweenness
+    bundled: Mapping[str, int]  # graph-tool's own graphs for betweenness, and how many peers are tried on it
     closures: int
     interval_rows: int
     peers: Sequence[str]
@@ -38,11 +39,12 @@ class Plan:
 
 
 _PEERS = ("scikit-network", "python-graphblas", "igraph", "graph-tool", "rustworkx", "networkx")
-FULL = Plan("full", 5, 10**7, 10**5, (10**6, 10**7, 10**8), (10**6, 10**7), (8 * 10**6, 3 * 10**7), 1 << 25,
-            ("as-22july06", "email-Enron"), 10_000, 10**6, _PEERS, 900.0, Path("out/bench"))  # fmt: skip
-QUICK = Plan("quick", 3, 10**6, 10**5, (10**5, 10**6), (10**5, 10**6), (10**5, 10**6), 1 << 23, ("netscience", "power"),
+FULL = Plan("full", 5, 10**7, 10**5, (10**6, 10**7), (10**8,), (10**6, 10**7), (8 * 10**6, 3 * 10**7), 1 << 25,
+            {"as-22july06": 4, "email-Enron": 2, "pgp-strong-2009": 1}, 10_000, 10**6, _PEERS, 300.0,
+            Path("out/bench"))  # fmt: skip
+QUICK = Plan("quick", 2, 10**6, 10**5, (10**5, 10**6), (), (10**5, 10**6), (10**5, 10**6), 1 << 23, {"power": 4},
              1_000, 10**5, _PEERS[:4], 60.0, Path("out/bench"))  # fmt: skip
-TINY = Plan("tiny", 1, 2_000, 2_000, (1_000, 2_000), (500, 4_000), (500, 4_000), 1 << 12, (), 50, 2_000, (), 300.0,
+TINY = Plan("tiny", 1, 2_000, 2_000, (1_000, 2_000), (), (500, 4_000), (500, 4_000), 1 << 12, {}, 50, 2_000, (), 300.0,
             Path("out/bench"))  # fmt: skip
 
 

@@ -142,6 +142,7 @@ set_up() {
     rm -f $STAMP
     "set_up_with_$way"
     check
+    $VENV/bin/python -m ecograph.cpu.warm || say "kernels couldn't be compiled ahead; the first call will do it"
     printf '{"way": "%s", "constraints": "%s", "sha256": "%s", "key": "%s"}\n' \
         "$way" "$constraints" "$(sha256sum "$constraints" | cut -d' ' -f1)" "$key" >$STAMP.new
     mv $STAMP.new $STAMP
@@ -150,16 +151,24 @@ set_up() {
 
 # --- peers of the benchmarks ---------------------------------------------------------------------------
 
-# What is pinned may have no wheel for this Python: each is tried by itself then, and the benchmarks do without it.
+# What is pinned may have no wheel for this Python: each is tried by itself then, and one line says what became of it.
 set_up_bench() {
     local venv=.venv-bench pins=constraints/bench.txt key
     key=$(cat "$pins" <("$SYSTEM_PYTHON" -VV) | sha256sum | cut -d' ' -f1)
     if grep -qs "$key" $venv/ecograph-bench; then return 0; fi
     say "the peers of the benchmarks, in $venv"
     "$SYSTEM_PYTHON" -m venv --clear $venv
-    install $venv --requirement "$pins" || grep -v '^#' "$pins" | while read -r name; do
-        install $venv --constraint "$pins" "$name" || say "goes without $name"
-    done
+    if ! install $venv --requirement "$pins" 2>/dev/null; then
+        say "not every pin of $pins can be had for $("$SYSTEM_PYTHON" -V): one by one"
+        grep -v '^#' "$pins" | while read -r name; do
+            if install $venv --no-deps "$name" >/dev/null 2>&1 </dev/null; then continue; fi
+            if install $venv "${name%%==*}" >/dev/null 2>&1 </dev/null; then
+                say "$name can't be had: the newest instead"
+            else
+                say "goes without $name"
+            fi
+        done
+    fi
     link_system_packages $venv
     echo "$key" >$venv/ecograph-bench
 }

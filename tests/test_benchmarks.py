@@ -15,10 +15,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from benchmarks import events, graphs, plan
+from benchmarks import page as pages
+from benchmarks.__main__ import kept
 from benchmarks.cases.pipeline import verified
-from benchmarks.measure import Contestant, Failure, measure, once
+from benchmarks.measure import Contestant, TooSlow, measure, once, per_event
 from benchmarks.page import page
-from benchmarks.targets import TARGETS, verdict
+from benchmarks.targets import TARGETS, limits, verdict
 
 ROWS = 20_000
 
@@ -90,9 +92,14 @@ def row(who: str, wall: float, case: str = "parquet to rooted top 20", **facts: 
 
 def results(*rows: dict[str, Any]) -> dict[str, Any]:
     machine = {"cpu": "Abacus", "cores": 2, "memory": 2**34, "system": "Linux 6"}
-    cases = {"pipeline": "A log to its top 20", "start": "Cold start"}
-    return {"plan": "quick", "begun": "2026-01-01 00:00", "machine": machine, "versions": {"here": {"numpy": "1"}},
-            "load": {"pipeline": 3.25}, "cases": cases, "rows": list(rows)}  # fmt: skip
+    cases = {
+        "pipeline": {"title": "A log to its top 20", "note": "Not a race."},
+        "start": {"title": "Cold start", "note": ""},
+    }
+    return {"plan": "quick", "code": {"commit": "abc1234", "changed": False}, "machine": machine,
+            "versions": {"here": {"numpy": "1"}},
+            "runs": {"pipeline": {"date": "2026-01-01 00:00", "load": 3.25, "seconds": 61}},
+            "cases": cases, "rows": list(rows)}  # fmt: skip
 
 
 def test_the_page_says_what_the_results_say() -> None:
@@ -101,7 +108,8 @@ def test_the_page_says_what_the_results_say() -> None:
     assert (
         "| parquet to rooted top 20 | 1,000 | ecograph | 2 s (1 s to 4 s, 3 runs) | 2 s | 1 MiB | import 2 s | " in text
     )
-    for what in ("12,345 ties", "Abacus, 2 cores, 16 GiB", "at most 3.2 processes"):
+    how = "Run 2026-01-01 00:00, plan quick, commit abc1234, took 61 s; load when it began 3.25 (not idle: "
+    for what in ("12,345 ties", "Abacus, 2 cores, 16 GiB", how, "\nNot a race.\n"):
         assert what in text
     assert any(line.startswith("| Parquet to rooted top 20") and line.endswith("| 15 x | met |") for line in lines)
     assert text.count("| not run |") == len(TARGETS) - 2
@@ -114,6 +122,53 @@ def test_a_mark_is_missed_where_the_fastest_peer_is_near() -> None:
     value, said = verdict(TARGETS[0], rows)
     assert (value, said) == (4.5, "not met")
     assert "| wrong |" in page(results(*rows))
+
+
+def test_a_peer_stopped_at_its_limit_counts_with_the_limit_and_we_do_not() -> None:
+    over = {"failed": "> 20 s, its limit", "over": 20.0}
+    slow = {name: value for name, value in row("slow", 1.0).items() if name in ("module", "case", "size", "who")} | over
+    assert verdict(TARGETS[0], [row("ecograph", 2.0), slow]) == (10.0, "met")
+    assert verdict(TARGETS[0], [row("ecograph", 2.0), slow, row("near", 9.0)]) == (4.5, "not met")
+    assert verdict(TARGETS[0], [{**slow, "who": "ecograph"}, row("near", 9.0)]) == (None, "not run")
+    assert "| slow | > 20 s | | | | stopped at its limit |" in page(results(row("ecograph", 2.0), slow))
+
+
+def test_what_limits_is_told_of_each_mark_that_is_missed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    written = tmp_path / "limits.md"
+    written.write_text(
+        f"# What limits\n\n## {TARGETS[0].figure}\nThe way home.\n\n## {TARGETS[2].figure}\nThe weather.\n"
+    )
+    monkeypatch.setattr(pages, "LIMITS", written)
+    text = page(results(row("ecograph", 2.0), row("near", 9.0)) | {"plan": "full"})
+    assert f"**{TARGETS[0].figure}**: 4.5 x, and the mark is 5 x.\nThe way home.\n" in text
+    assert f"**{TARGETS[1].figure}**: 1 x, and the mark is 0.5 x.\nNothing is written" in text
+    assert "The weather." not in text  # that wasn't run
+    assert "## What limits" not in page(results(row("ecograph", 1.0)) | {"plan": "full"})
+    assert "## What limits" not in page(results(row("ecograph", 2.0), row("near", 9.0)))  # quick: too small to tell
+
+
+def test_what_is_written_of_limits_is_of_marks_that_there_are() -> None:
+    assert set(limits(pages.LIMITS)) <= {target.figure for target in TARGETS}
+
+
+def test_parts_of_a_run_are_put_together_only_where_all_is_alike() -> None:
+    before = results(row("ecograph", 1.0))
+    now = {name: before[name] for name in ("plan", "code", "machine", "versions")}
+    assert kept(before, now) is before
+    assert not kept({}, now)
+    other: list[dict[str, Any]] = [
+        {"plan": "full"},
+        {"code": {"commit": "fff0000", "changed": False}},
+        {"machine": now["machine"] | {"cores": 64}},
+        {"versions": {"here": {"numpy": "2"}}},
+    ]
+    for each in other:
+        assert not kept(before, now | each)
+    for loose in (
+        {"commit": "abc1234", "changed": True},
+        {"commit": None, "changed": False},
+    ):  # alike and yet not known
+        assert not kept(before | {"code": loose}, now | {"code": loose})
 
 
 def test_results_that_differ_get_no_time() -> None:
@@ -142,8 +197,25 @@ def test_a_step_is_timed_in_turn_and_a_failing_one_says_why() -> None:
     assert 0 < found["wall"]["low"] <= found["wall"]["median"] <= found["wall"]["high"]
     assert found["wall"]["runs"] == len(calls) == 2
     assert "no such luck" in failed["failed"]
-    with pytest.raises(Failure, match="limit"):
+    with pytest.raises(TooSlow, match="limit"):
         once(Contestant("slow", [sys.executable, "-S", "-c", "import time; time.sleep(60)"]), 0.1)
+
+
+def test_who_took_long_is_not_run_again_and_who_hit_the_limit_says_so() -> None:
+    short = "from benchmarks.step import Step\ns = Step()\nwith s.phase('run'): pass\ns.done()"
+    nap = f"import time; time.sleep(0.3)\n{short}"
+    codes = {"quick": short, "long": nap, "stuck": "import time; time.sleep(60)"}
+    rivals = [Contestant(who, [sys.executable, "-S", "-c", code]) for who, code in codes.items()]
+    found = {each["who"]: each for each in measure(rivals, 3, limit=2.0, budget=0.29)}
+    assert found["long"]["wall"]["runs"] == 1
+    assert found["quick"]["wall"]["runs"] > 1
+    assert (found["stuck"]["failed"], found["stuck"]["over"]) == ("> 2 s, its limit", 2.0)
+
+
+def test_what_an_event_costs() -> None:
+    costs = per_event(row("ecograph", 2.0, ties=900), 1_000)["facts"]
+    assert costs == {"ties": 900, "events_a_second": 500.0, "bytes_an_event": 2**20 / 1_000, "ties_an_event": 0.9}
+    assert per_event({"who": "x", "failed": "no"}, 10) == {"who": "x", "failed": "no"}
 
 
 def test_the_smallest_benchmark_runs_from_log_to_page(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from benchmarks.cases import (
     intervals,
     iteration,
     lanes,
+    large,
     pipeline,
     reduction,
     scaling,
@@ -28,4 +29,5 @@ CASES = {
     "closures": closures,
     "betweenness": betweenness,
     "scaling": scaling,
+    "large": large,
 }

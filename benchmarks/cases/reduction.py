@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.measure import measure
+from benchmarks.measure import measure, per_event
 from benchmarks.plan import Plan, log, ours, peer
 
 
@@ -17,7 +17,7 @@ def rows(plan: Plan) -> Iterator[dict[str, Any]]:
         rivals += [peer("reduction", name, path) for name in ("duckdb", "polars")]
     found = measure(rivals, plan.runs, limit=plan.limit)
     for row in found:
-        yield {"case": "parquet to ties", "size": plan.rows, **_verified(row, found[0])}
+        yield {"case": "parquet to ties", "size": plan.rows, **per_event(_verified(row, found[0]), plan.rows)}
 
 
 def _verified(row: dict[str, Any], ecograph: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def rows(plan: Plan) -> Iterator[dict[str, Any]]:
         Contestant("python itself", [OURS, "-c", "pass"]),
         Contestant("ecograph rank, first call ever", call, cache, lambda: shutil.rmtree(folder / "cache", True)),
         Contestant("ecograph rank, second call", call, cache),
+        Contestant("ecograph rank, second call, no figures", call[: call.index("-o")], cache),
     ]
     try:
         runs = plan.runs if plan.name == "full" else 1  # compiling everything takes a while

@@ -28,10 +28,13 @@ class Ask(Source):
 
 def rank(ask: Ask, *, quarantine: Path | None = None, progress: Progress = None) -> tuple[Ledger, Ecosystem]:
     """Read the events, cut the window out, rank."""
-    from ecograph.metrics.reliance import reliance
+    from ecograph.cpu.warm import helpers
 
-    view, eco = ask.read(quarantine=quarantine, progress=progress)
-    return reliance(view, ask.conductor, progress=progress, **(ask.reliance or {})), eco
+    with helpers():
+        from ecograph.metrics.reliance import reliance
+
+        view, eco = ask.read(quarantine=quarantine, progress=progress)
+        return reliance(view, ask.conductor, progress=progress, **(ask.reliance or {})), eco
 
 
 def rank_into(folder: str, ask: Ask, *, overwrite: bool, progress: Progress = None) -> tuple[Ledger, Ecosystem]:

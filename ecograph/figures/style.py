@@ -21,6 +21,7 @@ __all__ = ["COLUMN_WIDTH", "DOUBLE", "N_COLOURS", "SINGLE", "Mark", "marks", "pa
 
 COLUMN_WIDTH = 5.5  # inches: one and a half columns of a journal page
 SINGLE, DOUBLE = 3.4, 7.0  # one column, and the whole width of the page
+_DPI = 300
 
 # Okabe and Ito's colours in an order whose luminances alternate, each with a shape of its own: two
 # roles that share a grey still differ in shape. M. Okabe, K. Ito, "Color Universal Design" (2008).
@@ -78,7 +79,25 @@ def write(figure: Figure, stem: Path, *, title: str, description: str) -> tuple[
     }
     with matplotlib.rc_context(_RC), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        for kind, metadata in about.items():
-            with atomic_path(Path(f"{stem}.{kind}")) as path:
-                figure.savefig(path, format=kind, dpi=300, metadata=metadata)
+        with _laid_out(figure):
+            for kind, metadata in about.items():
+                with atomic_path(Path(f"{stem}.{kind}")) as path:
+                    figure.savefig(path, format=kind, dpi=_DPI, metadata=metadata)
     return tuple(Path(f"{stem}.{kind}") for kind in about)
+
+
+@contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """Lay the figure out once for all formats: savefig would do so, and draw everything twice, for each."""
+    engine, dpi = figure.get_layout_engine(), figure.dpi
+    if engine is None:
+        yield
+        return
+    try:
+        figure.dpi = _DPI
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+        yield
+    finally:
+        figure.dpi = dpi
+        figure.set_layout_engine(engine)

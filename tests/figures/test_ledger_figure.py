@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import matplotlib
 import numpy as np
 import polars as pl
 import pytest
 
 import ecograph
 from ecograph.figures import ledger as figure
+from ecograph.figures import style
 from ecograph.figures.rank_panels import groups_of
 from ecograph.figures.style import marks
 
@@ -112,3 +114,17 @@ def test_a_figure_that_can_not_be_written_leaves_nothing(tmp_path: Path) -> None
     with pytest.raises(ecograph.EcographError, match="can't write"):
         figure.draw(made(), tmp_path / "a")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.svg"]
+
+
+def test_one_layout_serves_all_formats_and_the_figure_is_given_back_as_it_was(tmp_path: Path) -> None:
+    ledger = made("a name that is as long as names may be")
+    drawn, plain = figure.draw(ledger, tmp_path / "ledger"), figure.draw(ledger)
+    assert type(drawn.get_layout_engine()) is type(plain.get_layout_engine()) is not type(None)
+    assert drawn.dpi == plain.dpi
+    drawn.dpi = plain.dpi = style._DPI
+    with matplotlib.rc_context(style._RC):  # sizes of letters are looked up when they are measured
+        left, unlaid = (each.axes[0].get_tightbbox() for each in (drawn, plain))
+    assert left is not None
+    assert unlaid is not None
+    # laid out; where Matplotlib puts axes by itself, such a name runs off the page
+    assert left.x0 >= 0 > unlaid.x0

@@ -1,0 +1,84 @@
+"""Compile the kernels of ``ecograph rank`` in other processes than the one that waits for them.
+
+The first call of all compiles some fifty kernels, one after the other: Numba holds a lock. So helpers of that call take
+them from the last backwards and leave them in the cache, where the call finds them when it gets there. Nothing hangs
+on a helper: what isn't in the cache yet is compiled where it is needed.
+
+    python -m ecograph.cpu.warm        compile all of them now (scripts/setup.sh does)
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+
+import numba
+
+from ecograph.cpu._jit import cached
+
+__all__ = ["KERNELS", "helpers"]
+
+# What ranking a Parquet file by reach with intervals compiles, in the order in which that is done; a test compares.
+_NAMES = """
+    decimals._decimals_of_floats hashing._word4 hashing.word8 hashing._rotate hashing._round hashing._merge
+    hashing._stripes hashing._hash hashing._hash_rows table._same table.encode_rows table.refill_codes reduce.survey
+    sorting._radix_pass sorting._comes_after sorting._break_ties sorting._counting_order table._mix table.find_pairs
+    table.refill_pairs reduce.add_times exact.multiply reduce.add_narrow exact._round exact.quotient
+    reduce.round_narrow operator._relation_totals operator._count_arrows operator._fill_arrows operator._share_rows
+    components._strong_components components._leaving components._count_rows components._fill_rows
+    components._flip_rows chains._begin_lane chains._sweep_block chains._stretch_block chains._residual_block
+    operator._fill_events covariance._means covariance._block ranks._factor draws.philox draws._unit draws._uniforms
+    draws.log draws._try_normal draws._normal draws._normal_rows ranks._covary ranks._largest ranks._above_and_below
+    agreement._inversions
+"""
+KERNELS = _NAMES.split()
+_MOST = 3  # helpers: each takes half a second to begin
+
+
+@contextmanager
+def helpers() -> Iterator[None]:
+    """Let other processes compile ahead while the block runs, where kernels are missing and there are cores."""
+    kept, threads = cached(), numba.config.NUMBA_NUM_THREADS
+    wanted = 0 if kept is None or kept >= len(KERNELS) or numba.config.DISABLE_JIT else min(threads - 1, _MOST)
+    started = [_start(first, wanted) for first in range(wanted)]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.terminate()  # what it hasn't finished by now nobody waited for
+        for process in started:
+            process.wait()
+
+
+def _start(first: int, step: int) -> subprocess.Popen[bytes]:
+    """One that compiles every ``step``-th kernel; it imports this ecograph, and nothing from the folder it is in."""
+    paths = [str(Path(__file__).resolve().parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    command = [sys.executable, "-P", "-m", "ecograph.cpu.warm", str(first), str(step)]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "NUMBA_NUM_THREADS": "1"}
+    null = subprocess.DEVNULL
+    return subprocess.Popen(command, env=env, stdin=null, stdout=null, stderr=null)
+
+
+def _compile(names: Sequence[str]) -> None:
+    for name in names:
+        module, _, kernel = name.partition(".")
+        getattr(import_module(f"ecograph.cpu.{module}"), kernel).compile_now()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """All, or every so manieth from the end."""
+    if arguments:
+        first, step = map(int, arguments)
+        _compile(KERNELS[::-1][first::step])
+        return
+    with helpers():
+        _compile(KERNELS)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

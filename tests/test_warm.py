@@ -1,0 +1,103 @@
+"""The first call of all has help: the kernels that it needs are compiled by others, and no more than these."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numba
+import pytest
+
+from benchmarks import events
+from ecograph.cpu import _jit, warm
+
+pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="Numba is switched off: nothing is compiled")
+
+RANK = """
+import sys
+from importlib import import_module
+from pathlib import Path
+from numba.extending import is_jitted
+from ecograph.cli import main
+from ecograph.cpu import warm
+try:
+    main(["rank", sys.argv[1], "--conductor", "gojek", "-o", sys.argv[2], "--json"])
+except SystemExit as end:
+    assert not end.code, end.code
+for path in sorted(Path(warm.__file__).parent.glob("*.py")):
+    module = import_module(f"ecograph.cpu.{path.stem}")
+    for name, value in vars(module).items():
+        if is_jitted(value) and value.py_func.__module__ == module.__name__ and value.signatures:
+            print(f"{path.stem}.{name}", file=sys.stderr)
+"""
+
+
+def test_the_list_is_what_rank_compiles(tmp_path: Path) -> None:
+    log = events.write(tmp_path / "log.parquet", 60_000)  # so that tables of ids and pairs grow
+    command = [sys.executable, "-c", RANK, str(log), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = done.stderr.split()
+    # A callee of a kernel that came out of the cache was compiled, too, when that one was.
+    callees = {name for name in warm.KERNELS if name not in found}
+    assert set(found) <= set(warm.KERNELS), (
+        f"name them in ecograph/cpu/warm.py: {sorted(set(found) - set(warm.KERNELS))}"
+    )
+    called = {line for name in found for line in names_in(name)}
+    assert not callees - called, f"rank doesn't need {sorted(callees - called)}: take them out of ecograph/cpu/warm.py"
+
+
+def names_in(kernel: str, seen: frozenset[str] = frozenset()) -> set[str]:
+    """Kernels that this one calls, and those that they call."""
+    module, _, name = kernel.partition(".")
+    function = getattr(
+        sys.modules.get(f"ecograph.cpu.{module}") or __import__(f"ecograph.cpu.{module}", fromlist=["_"]), name
+    ).py_func
+    out: set[str] = set()
+    for each in function.__code__.co_names:
+        value = function.__globals__.get(each)
+        if value is not None and hasattr(value, "compile_now") and each not in seen:
+            whole = f"{value.py_func.__module__.rpartition('.')[2]}.{value.py_func.__name__}"
+            out |= {whole} | names_in(whole, seen | {each})
+    return out
+
+
+def test_helpers_fill_the_cache_and_end_with_the_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_jit, "_CACHE", tmp_path)
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 2)
+    monkeypatch.setenv("ECOGRAPH_CACHE", str(tmp_path))
+    started: list[subprocess.Popen[bytes]] = []
+    real = warm._start
+
+    def start(first: int, step: int) -> subprocess.Popen[bytes]:
+        started.append(real(first, step))
+        return started[-1]
+
+    monkeypatch.setattr(warm, "_start", start)
+    with warm.helpers():
+        deadline = time.monotonic() + 120
+        while not (kept := _jit.cached()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert kept
+    assert len(started) == 1
+    assert started[0].returncode is not None
+    assert (_jit.cached() or 0) < len(warm.KERNELS)  # what nobody waits for any more isn't compiled
+
+
+@pytest.mark.parametrize(("kept", "threads"), [(None, 8), (len(warm.KERNELS), 8), (0, 1)])
+def test_nobody_helps_where_that_is_no_use(kept: int | None, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm, "cached", lambda: kept)
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", threads)
+    monkeypatch.setattr(warm, "_start", lambda *given: pytest.fail("a helper was started"))
+    with warm.helpers():
+        pass
+
+
+def test_helpers_share_the_kernels_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares: list[str] = []
+    monkeypatch.setattr(warm, "_compile", shares.extend)
+    for first in range(3):
+        warm.main([str(first), "3"])
+    assert sorted(shares) == sorted(warm.KERNELS)
+    assert shares[0] == warm.KERNELS[-1]
