@@ -22,7 +22,8 @@ import numba
 from numba import types
 
 __all__ = ["F8", "F8_2", "I1", "I2", "I4", "I8", "U1", "U4", "U8", "F8w", "F8w_2", "I1w", "I2w", "I4w", "I8w", "U1w",
-           "U4w", "U8w", "b1", "cache_state", "cached", "f8", "i4", "i8", "jit", "prange", "u1", "u4", "u8"]  # fmt: skip
+           "U4w", "U8w", "b1", "cache_state", "cached", "f8", "i4", "i8", "jit", "prange",
+           "u1", "u4", "u8"]  # fmt: skip
 
 prange = numba.prange
 b1, u1, i4, u4, i8, u8, f8 = (
