@@ -26,14 +26,14 @@ __all__ = ["KERNELS", "helpers"]
 # What ranking a Parquet file by reach with intervals compiles, in the order in which that is done; a test compares.
 _NAMES = """
     decimals._decimals_of_floats hashing._word4 hashing.word8 hashing._rotate hashing._round hashing._merge
-    hashing._stripes hashing._hash hashing._hash_rows table._same table.encode_rows table.refill_codes reduce.survey
-    sorting._radix_pass sorting._comes_after sorting._break_ties sorting._counting_order table._mix table.find_pairs
-    table.refill_pairs reduce.add_times exact.multiply reduce.add_narrow exact._round exact.quotient
-    reduce.round_narrow operator._relation_totals operator._count_arrows operator._fill_arrows operator._share_rows
-    components._strong_components components._leaving components._count_rows components._fill_rows
-    components._flip_rows chains._begin_lane chains._sweep_block chains._stretch_block chains._residual_block
-    operator._fill_events covariance._means covariance._block ranks._factor draws.philox draws._unit draws._uniforms
-    draws.log draws._try_normal draws._normal draws._normal_rows ranks._covary ranks._largest ranks._above_and_below
+    hashing._stripes hashing._hash hashing._hash_rows table._same table._code table.find_rows table.add_rows
+    table.gather_texts table.refill_codes reduce.survey sorting._radix_pass sorting._deal reduce.run_times
+    exact.multiply reduce.run_narrow exact._round exact.quotient reduce.round_narrow operator._relation_totals
+    operator._count_arrows operator._fill_arrows operator._share_rows components._strong_components
+    components._leaving components._count_rows components._fill_rows components._flip_rows chains._begin_eight
+    chains._begin_block chains._sweep_block chains.stretch_block chains._residual_block operator._fill_events
+    covariance._means covariance._block ranks._factor draws.philox draws._unit draws._uniforms draws.log
+    draws._try_normal draws._normal draws._normal_rows ranks._covary ranks._largest ranks._above_and_below
     agreement._inversions
 """
 KERNELS = _NAMES.split()
