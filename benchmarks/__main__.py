@@ -1,6 +1,6 @@
 """Run benchmarks and write benchmarks/results.json and docs/performance.md.
 
-    python -m benchmarks [--plan full|quick|tiny] [--only start,pipeline] [--skip large] [--folder out/bench]
+    python -m benchmarks [--plan full|quick|tiny] [--only start,pipeline] [--skip large] [--runs 1] [--folder out/bench]
 
 A long run can be done in parts: cases that aren't run keep the rows that results.json has of the same plan, commit and
 machine. Rows of another commit or machine are dropped, and the page says what wasn't run.
@@ -77,12 +77,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--skip", default="", help="cases to leave out, such as large, which takes 8 GiB and 2 GB of disk"
     )
+    parser.add_argument("--runs", type=int, help="of each contestant, instead of the plan's; each row says how many")
     parser.add_argument("--folder", type=Path, help="for logs and graphs (10^8 rows take 2 GB)")
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results.json")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "performance.md")
     given = parser.parse_args(arguments)
     plan = {"full": plans.FULL, "quick": plans.QUICK, "tiny": plans.TINY}[given.plan]
     plan = replace(plan, folder=given.folder.resolve() if given.folder else ROOT / plan.folder)
+    plan = replace(plan, runs=given.runs or plan.runs)
     if not Path(PEERS).exists():
         print(f"{PEERS} isn't there: no peers (scripts/setup.sh bench makes it)", file=sys.stderr)
         plan = replace(plan, peers=(), bundled={})
