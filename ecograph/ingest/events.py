@@ -89,7 +89,7 @@ def events(batch: Batch, mapping: Mapping, watch: Watch) -> EventBatch:
     clusters = rows.clusters(good)
     attributes, unreadable = _attributes(rows, drafts, good)
     whole = parts[0] if len(parts) == 1 else _Part._make(map(np.concatenate, zip(*parts, strict=True)))
-    itself = np.count_nonzero(whole.provider == whole.receiver)
+    itself = int(np.count_nonzero(whole.provider == whole.receiver))
     return EventBatch(
         provider_code=whole.provider,
         receiver_code=whole.receiver,
@@ -101,8 +101,8 @@ def events(batch: Batch, mapping: Mapping, watch: Watch) -> EventBatch:
         attributes=attributes,
         row=whole.row,
         cluster=None if clusters is None else clusters.gather(whole.row),
-        good=np.count_nonzero(good),
-        filtered=np.count_nonzero(~tried & ~bad),
+        good=int(np.count_nonzero(good)),
+        filtered=int(np.count_nonzero(~tried & ~bad)),
         bad=_set_aside(batch, rows),
         notices=+(rows.count(good) + Counter({_SELF_TIES: itself, UNREADABLE: unreadable})),
     )

@@ -107,7 +107,7 @@ class Rows:
 
     def count(self, good: Mask) -> Counter[str]:
         """How many good rows each notice is about."""
-        return Counter({text: np.count_nonzero(mask & good) for text, mask in self._noticed.items()})
+        return Counter({text: int(np.count_nonzero(mask & good)) for text, mask in self._noticed.items()})
 
     def _amounts(self, amount: Amount) -> Parsed[Decimals]:
         if amount.column is not None and not amount.said:  # once a batch, however many rules read the column

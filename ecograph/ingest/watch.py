@@ -75,9 +75,9 @@ class Watch:
         """Of texts with a point, in their order: whether each is grouped."""
         before = self._pointed[key]
         if before < EARLY <= before + grouped.size:
-            self._decide(key, EARLY, self._grouped[key] + np.count_nonzero(grouped[: EARLY - before]))
+            self._decide(key, EARLY, self._grouped[key] + int(np.count_nonzero(grouped[: EARLY - before])))
         self._pointed[key] += grouped.size
-        self._grouped[key] += np.count_nonzero(grouped)
+        self._grouped[key] += int(np.count_nonzero(grouped))
 
     def finish(self) -> tuple[tuple[Relation, ...], NDArray[np.int16]]:
         """(relations sorted by name, rank): ``rank[code]`` is the row of the relation numbered ``code``.
