@@ -41,6 +41,11 @@ PLAIN = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 PLAIN_SECONDS = 15.0
 
 
+# A shell that runs the tests in the background lets them ignore Ctrl-C, and so would all that they start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_report_header() -> list[str]:
     versions = " ".join(f"{name} {version}" for name, version in provenance.versions().items())
     data = data_folder()

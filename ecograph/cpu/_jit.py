@@ -134,11 +134,8 @@ def _put_off(kernel: Any, signature: Any, slp: int) -> None:
     def compile_now() -> Any:
         from ecograph.output import uninterrupted
 
-        with (
-            _ONE_AT_A_TIME,
-            uninterrupted(),
-            _no_collection(),
-        ):  # LLVM's callbacks swallow a Ctrl-C: it waits until the kernel is there
+        # LLVM's callbacks swallow a Ctrl-C: it waits until the kernel is there.
+        with _ONE_AT_A_TIME, uninterrupted(), _no_collection():
             if not kernel.signatures:
                 before, numba.config.SLP_VECTORIZE = numba.config.SLP_VECTORIZE, slp  # read while it compiles
                 try:

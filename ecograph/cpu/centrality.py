@@ -218,9 +218,7 @@ def _total(values: F8Array) -> float:
     return (a + b) + (c + d)
 
 
-@jit(
-    types.void, i8, i8, I8, I8, I8, U4, F8, F8, U1, F8, F8, F8, F8w, F8w, F8, f8, F8w_2, F8w_2
-)  # fmt: skip
+@jit(types.void, i8, i8, I8, I8, I8, U4, F8, F8, U1, F8, F8, F8, F8w, F8w, F8, f8, F8w_2, F8w_2)
 def _chunk_of_lanes(
     c: int,
     b: int,

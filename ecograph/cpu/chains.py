@@ -38,22 +38,31 @@ def sweep_lanes(
     lane l, or -1. Only numbers that aren't negative are added and multiplied: no digits cancel. A block whose
     masses are all 0 is left alone.
     """
+    _sweep(ptr, column, p, held, np.full(mass.size, -1, np.int32), weight, d, h, mass)
+
+
+def _sweep(
+    ptr: I8Array, column: I4Array, p: F8Array, held: I4Array, known: I4Array, weight: F8Array, d: F8Array, h: F8Array,
+    mass: F8Array,
+) -> None:  # fmt: skip
     blocks, work = mass.size // d.shape[1], column.size * mass.size
-    over_blocks(_sweep_block, blocks, work, ptr, column, p, held, weight, d, h, mass)
+    over_blocks(_sweep_block, blocks, work, ptr, column, p, held, known, weight, d, h, mass)
 
 
-@jit(types.void, i8, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w)
+@jit(types.void, i8, I8, I4, F8, I4, I4, F8, F8w_2, F8w_2, F8w)
 def _sweep_block(
     b: int,
     ptr: I8Array,
     column: I4Array,
     p: F8Array,
     held: I4Array,
+    known: I4Array,
     weight: F8Array,
     d: F8Array,
     h: F8Array,
     mass: F8Array,
 ) -> None:
+    """The sweep of one block of lanes; rows up to ``known[l]`` keep their values in lane l."""
     n, width = ptr.size - 1, d.shape[1]
     first, top = b * n, b * width
     live = False
@@ -61,7 +70,7 @@ def _sweep_block(
         live = live or mass[k] > 0.0
         mass[k] = 0.0
     if live and width == 1:
-        for i in range(n):
+        for i in range(known[top] + 1, n):
             total = 0.0
             for each in range(u8(ptr[i]), u8(ptr[i + 1])):
                 e = u8(each)
@@ -71,18 +80,27 @@ def _sweep_block(
                 h[first + i, 0] += total
                 mass[top] += weight[i] * total
     elif live:
-        mine = slice(first, first + n)
-        _sweep_eight(ptr, column, p, held[top : top + width], weight, d[mine].reshape(-1), h[mine].reshape(-1),
-                     mass[top : top + width])  # fmt: skip
+        mine, lanes = slice(first, first + n), slice(top, top + width)
+        _sweep_eight(ptr, column, p, held[lanes], known[lanes], weight, d[mine].reshape(-1), h[mine].reshape(-1),
+                     mass[lanes])  # fmt: skip
 
 
-@jit(types.void, I8, I4, F8, I4, F8, F8w, F8w, F8w)
+@jit(types.void, I8, I4, F8, I4, I4, F8, F8w, F8w, F8w)
 def _sweep_eight(
-    ptr: I8Array, column: I4Array, p: F8Array, held: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
+    ptr: I8Array,
+    column: I4Array,
+    p: F8Array,
+    held: I4Array,
+    known: I4Array,
+    weight: F8Array,
+    d: F8Array,
+    h: F8Array,
+    mass: F8Array,
 ) -> None:
-    """The sweep of one block of WIDTH lanes, written out so that their sums stay in registers."""
-    pinned, last = _next(held, -1), u8(max(column.size, 1) - 1)
-    for i in range(ptr.size - 1):
+    """The same for WIDTH lanes, written out so that their sums stay in registers."""
+    begin, end = np.int64(known.min()) + 1, np.int64(known.max())
+    pinned, last = _next(held, begin - 1), u8(max(column.size, 1) - 1)
+    for i in range(begin, ptr.size - 1):
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
         for each in range(u8(ptr[i]), u8(ptr[i + 1])):
             e = u8(each)
@@ -97,10 +115,10 @@ def _sweep_eight(
             a6 += q * d[j + _6]
             a7 += q * d[j + _7]
         at, w = _8 * u8(i), weight[i]
-        if i == pinned:
+        if i == pinned or i <= end:
             pinned = _next(held, i)
             for k, total in enumerate((a0, a1, a2, a3, a4, a5, a6, a7)):
-                if held[k] != i:
+                if held[k] != i and i > known[k]:
                     d[8 * i + k] = total
                     h[8 * i + k] += total
                     mass[k] += w * total
@@ -148,96 +166,9 @@ def begin_lanes(
 
     Rows before the start come to know of it in the next sweep: what they pass on to the start mustn't be lost.
     """
-    blocks, work = mass.size // d.shape[1], column.size * start.size
-    over_blocks(_begin_block, blocks, work, ptr, column, p, start, weight, d, h, mass)
-
-
-@jit(types.void, i8, I8, I4, F8, I4, F8, F8w_2, F8w_2, F8w)
-def _begin_block(
-    b: int,
-    ptr: I8Array,
-    column: I4Array,
-    p: F8Array,
-    start: I4Array,
-    weight: F8Array,
-    d: F8Array,
-    h: F8Array,
-    mass: F8Array,
-) -> None:
-    n, width = ptr.size - 1, d.shape[1]
-    first, top = b * n, b * width
-    mass[top : top + width] = 0.0
-    if width > 1:
-        mine, lanes = slice(first, first + n), start[top : top + width]
-        begun = np.full(width, n, np.int32)  # a lane that nothing starts in
-        begun[: lanes.size] = lanes
-        _begin_eight(ptr, column, p, begun, weight, d[mine].reshape(-1), h[mine].reshape(-1), mass[top : top + width])
-        for k in range(lanes.size):
-            if lanes[k] > 0:
-                mass[top + k] += weight[lanes[k]]
-        return
-    for i in range(start[top] + 1, n):
-        total = 0.0
-        for each in range(u8(ptr[i]), u8(ptr[i + 1])):
-            e = u8(each)
-            total += p[e] * d[u8(first) + u8(column[e]), 0]
-        d[first + i, 0] = h[first + i, 0] = total
-        mass[top] += weight[i] * total
-    if start[top] > 0:
-        mass[top] += weight[start[top]]
-
-
-@jit(types.void, I8, I4, F8, I4, F8, F8w, F8w, F8w)
-def _begin_eight(
-    ptr: I8Array, column: I4Array, p: F8Array, start: I4Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array
-) -> None:
-    """The first sweep of one block of WIDTH lanes, from the first row after any start."""
-    last, everyone = u8(max(column.size, 1) - 1), start.max()
-    for i in range(np.int64(start.min()) + 1, ptr.size - 1):
-        a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
-        for each in range(u8(ptr[i]), u8(ptr[i + 1])):
-            e = u8(each)
-            prefetch(d, _8 * u8(column[min(e + _AHEAD, last)]))
-            j, q = _8 * u8(column[e]), p[e]
-            a0 += q * d[j]
-            a1 += q * d[j + _1]
-            a2 += q * d[j + _2]
-            a3 += q * d[j + _3]
-            a4 += q * d[j + _4]
-            a5 += q * d[j + _5]
-            a6 += q * d[j + _6]
-            a7 += q * d[j + _7]
-        if i <= everyone:  # rows up to a lane's start know nothing of it yet
-            for k, total in enumerate((a0, a1, a2, a3, a4, a5, a6, a7)):
-                if i > start[k]:
-                    d[8 * i + k] = h[8 * i + k] = total
-                    mass[k] += weight[i] * total
-            continue
-        at, w = _8 * u8(i), weight[i]
-        d[at] = a0
-        d[at + _1] = a1
-        d[at + _2] = a2
-        d[at + _3] = a3
-        d[at + _4] = a4
-        d[at + _5] = a5
-        d[at + _6] = a6
-        d[at + _7] = a7
-        h[at] = a0
-        h[at + _1] = a1
-        h[at + _2] = a2
-        h[at + _3] = a3
-        h[at + _4] = a4
-        h[at + _5] = a5
-        h[at + _6] = a6
-        h[at + _7] = a7
-        mass[0] += w * a0
-        mass[1] += w * a1
-        mass[2] += w * a2
-        mass[3] += w * a3
-        mass[4] += w * a4
-        mass[5] += w * a5
-        mass[6] += w * a6
-        mass[7] += w * a7
+    known = np.pad(start, (0, mass.size - start.size), "edge")  # a lane that nothing starts in has only zeros
+    _sweep(ptr, column, p, np.full(mass.size, -1, np.int32), known, weight, d, h, mass)
+    mass[: start.size] += np.where(start > 0, weight[start], 0.0)
 
 
 def stretch_lanes(before: F8Array, weight: F8Array, d: F8Array, h: F8Array, mass: F8Array) -> None:

@@ -130,14 +130,13 @@ class _Table:
         self._columns: Columns = {name: np.zeros(room, DTYPES[name]) for name in names}
         self.rows = 0
 
-    def add(self, part: Columns) -> int:
-        """Append rows; how many there are now."""
+    def add(self, part: Columns) -> None:
+        """Append rows."""
         a, b = self.rows, self.rows + part["count"].size
         for name, values in part.items():
             if name not in _OFTEN_ZERO or values.any():
                 self._columns[name][a:b] = values
         self.rows = b
-        return b
 
     @property
     def columns(self) -> Columns:

@@ -51,7 +51,7 @@ class Folded:
     leaves: _Leaves
 
     def unfold(self, total: F8Array, came: F8Array, went: F8Array, again: F8Array, endpoints: bool) -> F8Array:
-        """(n,): betweenness, from what ``cpu.paths.brandes`` found when it searched from all classes.
+        """(n,): betweenness, from what ``cpu.paths.by_hops`` found when it searched from all classes.
 
         Of the pairs whose one end is folded into v, and the other isn't, v lies in between but where it is an end.
         """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,9 +63,9 @@ class _Many:
         graph = chains.compact(numbered, found, lump=False)
         self.ptr, self.column, number = graph.back
         self.arrows, self.n = number.size, graph.n
-        check_memory(
-            64 * self.arrows + 192 * self.n, "eight replicates", 'ask for intervals="delta", or look at a smaller view'
-        )
+        each = 64 * self.arrows + 192 * self.n
+        hint = 'ask for intervals="delta", or look at a smaller view'
+        check_memory(numba.get_num_threads() * each, "eight replicates a thread", hint)
         place = np.empty(p.value.size, np.int64)
         place[number.astype(np.int64)] = np.arange(self.arrows)
         self.rows = np.sort(found.order)
