@@ -74,7 +74,10 @@ def test_a_cascade_has_the_bits_of_plain_arithmetic(substitution: str) -> None:
     eco = sparse_world()
     asked: Any = {"essentiality": ESSENTIAL, "substitution": substitution}
     built = build(eco, ESSENTIAL, None, None, None)
-    for closed in (5, 40, 119):
+    hub = eco.row_of("p005")
+    market = built.network.markets.market[built.network.seat[hub]]
+    assert 2 * built.out[hub] > built.network.markets.total[market]  # more than half is lost: what is left is summed
+    for closed in (hub, 40, 119):
         rounds = cascade_loss(eco, [eco.ids[closed]], **asked).iterations
         state = cascade_state(eco, eco.ids[closed], **asked)
         hd, hu = plain(built, closed, rounds, substitution == "market")
@@ -100,6 +103,16 @@ def test_company_order_and_threads_change_no_bit(reference: bool, monkeypatch: p
             assert esri(eco, **asked).table.equals(together)
     finally:
         numba.set_num_threads(many)
+
+
+def test_a_bound_is_never_below_what_rounding_may_hide() -> None:
+    """Two buy from each other; one also from a thousand others, a sum that may be off by a unit for each of them."""
+    ends = [("x", "y", 1000.0), ("y", "x", 2.0), ("a", "x", 2.0), *((f"s{k:04}", "y", 1.0) for k in range(1000))]
+    provider, receiver, weight = zip(*ends, strict=True)
+    eco = Ecosystem.from_ties({"provider": provider, "receiver": receiver, "weight": weight})
+    found = cascade_loss(eco, [{"a": 0.3}], tol=1e-15).table.row(0, named=True)
+    assert 0.0 < found["residual"] <= 1e-15
+    assert 1000 * 2.0**-53 <= found["error_bound"] <= 1e-11
 
 
 def test_rows_that_nothing_reached_are_not_visited() -> None:
