@@ -20,7 +20,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ecograph import read_events
@@ -149,6 +149,10 @@ def test_iso_texts_say_what_python_reads(when: datetime, mark: str, digits: int,
         assert parse_iso(cells, np.array([0, cells.size]))[2][0] == 0
 
 
+@example(2000, 2, 29)
+@example(1900, 2, 29)
+@example(2023, 2, 29)
+@example(2024, 2, 29)
 @given(st.integers(-400, 10_400), st.integers(0, 13), st.integers(0, 32))
 def test_only_days_of_the_calendar_are_days(year: int, month: int, day: int) -> None:
     text = f"{year:04d}-{month:02d}-{day:02d}".encode()

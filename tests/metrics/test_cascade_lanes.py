@@ -27,7 +27,7 @@ def sparse_world(n: int = 120, seed: int = 1) -> Ecosystem:
     rng = np.random.default_rng(seed)
     ends = {(i, i + 1) for i in range(n - 1)} | {(int(a), int(b)) for a, b in rng.integers(0, n, (3 * n, 2)) if a != b}
     provider, receiver = (np.array(each) for each in zip(*sorted(ends), strict=True))
-    weight = rng.lognormal(0.0, 1.0, provider.size) * np.where(provider == 5, 1e4, 1.0)
+    weight = rng.lognormal(0.0, 1.0, provider.size) * np.where(provider == 5, 1e9, 1.0)
     ids = np.array([f"p{i:03}" for i in range(n)])
     people = {"id": ids, "group": [f"g{g}" for g in rng.integers(0, 5, n)], "external_demand": rng.exponential(1.0, n),
               "external_cost": rng.exponential(1.0, n)}  # fmt: skip
