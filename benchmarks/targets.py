@@ -134,6 +134,7 @@ TARGETS = [
     Target("ecograph rank on 10^5 rows, first call ever", 6.0, "s", False,
            alone("start", "ecograph rank, first call ever")),
     Target("ecograph rank on 10^5 rows, second call", 2.0, "s", False, alone("start", "ecograph rank, second call")),
+    Target("the same, with figures", 2.0, "s", False, alone("start", "ecograph rank -o, second call")),
 ]  # fmt: skip
 
 

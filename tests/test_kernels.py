@@ -145,6 +145,19 @@ def test_the_cache_is_named_after_what_the_kernels_are_made_from(tmp_path: Path)
     assert caches[0].startswith(str(tmp_path / "cache"))
 
 
+def test_compiling_leaves_scipy_alone_and_others_can_still_multiply_matrices(tmp_path: Path) -> None:
+    code = """
+        import sys
+        import numba, numpy as np
+        from ecograph.cpu import exact
+        exact.multiply.compile_now()
+        before = "scipy.linalg" in sys.modules
+        print(before, numba.njit(lambda a: a @ a)(2.0 * np.eye(2))[0, 0])
+    """
+    cache = {"ECOGRAPH_CACHE": str(tmp_path), "PYTHONPATH": str(CPU.parents[1])}
+    assert run(textwrap.dedent(code), tmp_path, **cache).splitlines()[-1] == "False 4.0"
+
+
 def test_without_a_writable_folder_kernels_still_run_and_doctor_says_so(tmp_path: Path) -> None:
     wall = tmp_path / "wall"  # folders under a file can't be made, not even by root
     wall.touch()

@@ -15,6 +15,8 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,22 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
+@cache
+def _without_scipy() -> None:
+    """Numba's functions on arrays, without SciPy's BLAS, which they look for as they are imported (.15 s a process).
+
+    No kernel here multiplies matrices. One of somebody else's that does looks for it again.
+    """
+    from numba.np import linalg
+
+    before, linalg.ensure_blas = linalg.ensure_blas, lambda: None
+    try:
+        arrays: Any = import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = before
+    arrays.ensure_blas = before
+
+
 def _put_off(kernel: Any, signature: Any, slp: int) -> None:
     """Both ways into a dispatcher that has nothing compiled yet lead to its one signature."""
     template = kernel.get_call_template
@@ -136,6 +154,7 @@ def _put_off(kernel: Any, signature: Any, slp: int) -> None:
 
         # LLVM's callbacks swallow a Ctrl-C: it waits until the kernel is there.
         with _ONE_AT_A_TIME, uninterrupted(), _no_collection():
+            _without_scipy()
             if not kernel.signatures:
                 before, numba.config.SLP_VECTORIZE = numba.config.SLP_VECTORIZE, slp  # read while it compiles
                 try:
