@@ -114,39 +114,20 @@ def _sweep_eight(
             a5 += q * d[j + _5]
             a6 += q * d[j + _6]
             a7 += q * d[j + _7]
-        at, w = _8 * u8(i), weight[i]
+        at, w, totals = _8 * u8(i), weight[i], (a0, a1, a2, a3, a4, a5, a6, a7)
         if i == pinned or i <= end:
             pinned = _next(held, i)
-            for k, total in enumerate((a0, a1, a2, a3, a4, a5, a6, a7)):
+            for k in range(WIDTH):
                 if held[k] != i and i > known[k]:
-                    d[8 * i + k] = total
-                    h[8 * i + k] += total
-                    mass[k] += w * total
+                    d[WIDTH * i + k] = totals[k]
+                    h[WIDTH * i + k] += totals[k]
+                    mass[k] += w * totals[k]
             continue
-        d[at] = a0
-        d[at + _1] = a1
-        d[at + _2] = a2
-        d[at + _3] = a3
-        d[at + _4] = a4
-        d[at + _5] = a5
-        d[at + _6] = a6
-        d[at + _7] = a7
-        h[at] += a0
-        h[at + _1] += a1
-        h[at + _2] += a2
-        h[at + _3] += a3
-        h[at + _4] += a4
-        h[at + _5] += a5
-        h[at + _6] += a6
-        h[at + _7] += a7
-        mass[0] += w * a0
-        mass[1] += w * a1
-        mass[2] += w * a2
-        mass[3] += w * a3
-        mass[4] += w * a4
-        mass[5] += w * a5
-        mass[6] += w * a6
-        mass[7] += w * a7
+        for lane in range(WIDTH):
+            k = u8(lane)
+            d[at + k] = totals[lane]
+            h[at + k] += totals[lane]
+            mass[k] += w * totals[lane]
 
 
 @jit(i8, I4, i8)

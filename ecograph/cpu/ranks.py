@@ -33,7 +33,10 @@ def factor(covariance: F8Array, least: float) -> F8Array:
 def _factor(left: F8Array, covariance: F8Array, least: float, out: F8Array) -> int:
     n = left.size
     for k in range(n):
-        pivot = np.argmax(left)
+        pivot = 0
+        for i in range(1, n):
+            if left[i] > left[pivot]:
+                pivot = i
         if left[pivot] <= least:
             return k
         root = np.sqrt(left[pivot])

@@ -64,8 +64,8 @@ def _radix_pass(
 ) -> None:  # fmt: skip
     mask = (u8(1) << u8(_DIGIT)) - u8(1)
     place = np.zeros((1 << _DIGIT) + 1, np.int64)
-    for key in keys:
-        place[i8((key >> shift) & mask) + 1] += 1
+    for k in range(keys.size):
+        place[i8((keys[k] >> shift) & mask) + 1] += 1
     for d in range(1, place.size):
         place[d] += place[d - 1]
     for k in range(keys.size):
