@@ -64,8 +64,8 @@ def _targets(rows: list[dict[str, Any]]) -> Iterator[str]:
     for target in TARGETS:
         value, said = verdict(target, rows)
         sign = ">=" if target.least else "<="
-        reached = "" if value is None else f"{value:.3g} {target.unit}"
-        yield f"| {target.figure} | {sign} {target.mark:g} {target.unit} | {reached} | {said} |"
+        reached = "" if value is None else f"{value:.3g} {target.unit}".strip()
+        yield f"| {target.figure} | {sign} {target.mark:g} {target.unit}".rstrip() + f" | {reached} | {said} |"
 
 
 def _limits(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -76,7 +76,8 @@ def _limits(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield from ("## What limits", "")
     for target in missed:
         value, _ = verdict(target, rows)
-        yield f"**{target.figure}**: {value:.3g} {target.unit}, and the mark is {target.mark:g} {target.unit}."
+        reached, mark = (f"{number:.3g} {target.unit}".strip() for number in (value, target.mark))
+        yield f"**{target.figure}**: {reached}, and the mark is {mark}."
         yield from (known.get(target.figure, "Nothing is written about it yet (benchmarks/limits.md)."), "")
 
 
