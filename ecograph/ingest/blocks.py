@@ -1,4 +1,4 @@
-"""Coded events, cut by receiver and kept in memory or in a nameless file until they are summed.
+"""Coded events, cut by receiver and kept in a nameless file, a few or all of them in memory, until they are summed.
 
 An event is a row of 8-byte words, sorted by bucket within a block of about a million rows. A word that is the same in
 all rows of a block (one relation, one period, no time) is written once.
@@ -7,24 +7,25 @@ all rows of a block (one relation, one period, no time) is written once.
 from __future__ import annotations
 
 import mmap
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.cpu.sorting import deal
 from ecograph.errors import OutputError
+from ecograph.ingest.scratch import Scratch
 
 __all__ = ["BUCKETS", "Blocks", "Columns"]
 
 Columns = dict[str, NDArray[Any]]
 Words = list[NDArray[np.uint64]]
 BUCKETS = 256  # by the receiver's first hash byte: bucket after bucket is the canonical order of receivers
-_ROWS = 1 << 20  # a block: large enough to write in one go, small beside any memory limit
+_ROWS = 1 << 19  # a block: large enough to write in one go, small beside any memory limit
+_HELD = 32 << 20  # bytes of blocks that stay in memory though a file could have them
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
@@ -69,15 +70,16 @@ class _Block:
 
 
 class Blocks:
-    """Events in memory up to ``budget`` bytes; what is older goes to one file without a name.
+    """Events in one file without a name, but for the last ones, which may wait in memory.
 
-    The file is unlinked as it is opened (in ``TMPDIR``), so that nothing stays behind, not even after a kill.
+    Where no file can be had they all stay in memory up to ``budget`` bytes; beyond it that is an error.
     """
 
     def __init__(self) -> None:
         self._blocks: list[_Block] = []
         self._waiting: list[tuple[Words, NDArray[np.uint8]]] = []
-        self._file: IO[bytes] | None = None
+        self._scratch = Scratch()
+        self._no_file = False
         self._end = 0
         self.spilled = 0
 
@@ -90,8 +92,7 @@ class Blocks:
     def close(self) -> None:
         """Give memory and file back."""
         self._blocks, self._waiting = [], []
-        if self._file is not None:
-            self._file.close()
+        self._scratch.close()
 
     @property
     def nbytes(self) -> int:
@@ -109,12 +110,23 @@ class Blocks:
         return sum(bucket.size for _, bucket in self._waiting)
 
     def add(self, columns: Columns, bucket: NDArray[np.uint8], budget: int) -> None:
-        """Keep events; ``bucket`` is each one's; write all to the file when they exceed ``budget`` bytes."""
+        """Keep events; ``bucket`` is each one's; what exceeds ``budget`` bytes must go to the file."""
         self._waiting.append((pack(columns), bucket))
         if self._rows_waiting >= _ROWS or self.nbytes > budget:
             self._cut()
         if self.nbytes > budget:
-            self._blocks = [self._spill(block) for block in self._blocks]
+            try:
+                self._spill()
+            except OSError as error:
+                raise OutputError(
+                    f"events can't be set aside in {tempfile.gettempdir()}: {error.strerror}.",
+                    hint="set TMPDIR to a folder with more room, or raise memory_limit=.",
+                ) from None
+        elif self.nbytes > _HELD and not self._no_file:
+            try:
+                self._spill()
+            except OSError:
+                self._no_file = True  # there is memory
 
     def occupied(self) -> list[int]:
         """The buckets that hold events, in order."""
@@ -144,23 +156,15 @@ class Blocks:
         for row in range(0, bucket.size, _ROWS):
             self._blocks.append(_block([_cut(part, row, row + _ROWS) for part in parts], bucket[row : row + _ROWS]))
 
-    def _spill(self, block: _Block) -> _Block:
-        if block.memory is None:
-            return block
-        place = self._end
-        try:
-            self._file = self._file or tempfile.TemporaryFile(prefix="ecograph-")  # noqa: SIM115 - closed by close()
-            self._file.seek(place)
-            self._file.write(memoryview(block.memory)[: block.rows * block.row_bytes])
-            self._file.flush()
-        except OSError as error:
-            raise OutputError(
-                f"events can't be set aside in {tempfile.gettempdir()}: {error.strerror}.",
-                hint="set TMPDIR to a folder with more room, or raise memory_limit=.",
-            ) from None
-        self._end += block.row_bytes * block.rows
-        self.spilled += block.rows
-        return _Block(block.starts, block.constant, None, place)
+    def _spill(self) -> None:
+        """Write the blocks that are in memory to the file."""
+        for number, block in enumerate(self._blocks):
+            if block.memory is not None:
+                size = block.rows * block.row_bytes
+                self._scratch.write(self._end, memoryview(block.memory)[:size])
+                self._blocks[number] = _Block(block.starts, block.constant, None, self._end)
+                self._end += size
+                self.spilled += block.rows
 
     def _words(self, block: _Block, a: int, b: int) -> Words:
         width, size = block.row_bytes // 8, block.row_bytes
@@ -168,16 +172,9 @@ class Blocks:
             table = np.frombuffer(block.memory, np.uint64, (b - a) * width, a * size)
         else:
             table = np.empty((b - a) * width, np.uint64)
-            self._read(memoryview(table.data).cast("B"), block.place + a * size)
+            self._scratch.read(block.place + a * size, memoryview(table.data).cast("B"))
         columns = iter(table.reshape(b - a, width).T)
         return [next(columns) if one is None else np.full(b - a, one) for one in block.constant]
-
-    def _read(self, room: memoryview, place: int) -> None:
-        """Fill ``room`` from the file; without its position, which threads would share."""
-        assert self._file is not None
-        while room:
-            n = os.preadv(self._file.fileno(), [room], place)
-            room, place = room[n:], place + n
 
     def forget(self, number: int) -> None:
         """Give back the memory of a bucket and of those before it; nobody asks for them again."""

@@ -91,7 +91,7 @@ def read_events(
             table, ids, rank = _participants(scan, participants)
             give_back()
             ties, periods = reducer.finish(rank, relation_rank)
-    report = _report(scan, ids, ties, len(periods))
+    report = _report(scan, reducer, ids, ties, len(periods))
     told = {"ingest": report.to_dict(), "mapping": scan.mapping.to_toml(), "every": scan.mapping.every}
     return Ecosystem(table, ties, relations, periods, scan.mapping.every, told, scan.zone, report)
 
@@ -106,12 +106,13 @@ def _participants(scan: Scan, second: Any) -> tuple[pl.DataFrame, pl.Series, NDA
     return participant_table(ids, said, told), ids, rank
 
 
-def _report(scan: Scan, ids: pl.Series, ties: Ties, n_periods: int) -> IngestReport:
-    assert ties.count is not None
+def _report(scan: Scan, reducer: Reducer, ids: pl.Series, ties: Ties, n_periods: int) -> IngestReport:
+    """The books, closed; without a look at the table, most of which lies on the disk."""
+    worthless = reducer.worthless if ties.cluster is None else int((pool(ties).weight <= 0).sum())
     scan.notices["ids that differ from another only in case"] += alike_but_for_case(ids)
-    scan.notices["ties of weight zero or below kept, outside every lens"] += int((pool(ties).weight <= 0).sum())
+    scan.notices["ties of weight zero or below kept, outside every lens"] += worthless
     report = replace(scan.report(), ties=len(ties), periods=n_periods)
-    assert int(ties.count.sum()) == report.events, "an event was lost"
+    assert reducer.summed == report.events, "an event was lost"
     return report
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import partial
 
 import numpy as np
@@ -16,12 +15,12 @@ from ecograph.ingest.memory import check_memory
 from ecograph.ingest.partial import summed
 from ecograph.ingest.periods import Periods
 from ecograph.ingest.sums import Plan, Survey
-from ecograph.ties import DTYPES, NO_CLUSTER, Ties
+from ecograph.ingest.table import TieTable
+from ecograph.ties import NO_CLUSTER, Ties
 
 __all__ = ["Reducer"]
 
 _TIE_BYTES = 54  # all columns of ``Ties``; 4 more where there are clusters
-_OFTEN_ZERO = ("relation", "period")
 _PART = 1 << 22  # events summed at a time: one receiver may have most of them
 _LEAST = 1 << 12  # bytes of events held however little memory is left
 
@@ -37,6 +36,10 @@ class Reducer:
     every, zone : see ``Periods``.
     memory_limit : bytes.
     clusters : gave the numbers of clusters; None = the events have none.
+
+    Attributes
+    ----------
+    summed : events in the ties that ``finish`` gave. worthless : those ties whose weight isn't above zero.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Reducer:
         self._periods = Periods(every, zone)
         self._survey = Survey()
         self._blocks = Blocks()
+        self.summed = self.worthless = 0
 
     def __enter__(self) -> Reducer:
         return self
@@ -102,7 +106,7 @@ class Reducer:
             tie_bytes += 4
             ranks["cluster"] = np.append(self._clusters.finish(), np.int32(NO_CLUSTER))  # [-1] is the last entry
         plans = self._survey.plan(1).ranked(relation_rank), self._survey.plan(2).ranked(relation_rank)
-        ties = _Table(min(self._blocks.rows, self._limit // tie_bytes + 1), self._clusters is not None)
+        ties = TieTable(min(self._blocks.rows, self._limit // tie_bytes + 1), self._clusters is not None)
         numbers = self._blocks.occupied()
         for number, part in zip(numbers, in_order(partial(self._bucket, ranks, plans), numbers), strict=True):
             self._blocks.forget(number)
@@ -111,35 +115,10 @@ class Reducer:
             check_memory(self._names + tie_bytes * n_ties, self._limit, what)
             ties.add(part)
         self._blocks.close()
-        return Ties(**ties.columns), periods
+        self.summed, self.worthless = ties.events, ties.worthless
+        return Ties(**ties.finish()), periods
 
     def _bucket(self, ranks: Columns, plans: tuple[Plan, Plan], number: int) -> Columns:
         """The ties of one bucket of receivers, in canonical order."""
         parts = self._blocks.bucket(number, _PART)
         return summed((events | {name: rows[events[name]] for name, rows in ranks.items()} for events in parts), plans)
-
-
-class _Table:
-    """Columns of ties that are filled from the front; memory is taken as it is filled.
-
-    ``room`` : the most rows there can be. A column of zeros (one relation, one period) takes no memory at all.
-    """
-
-    def __init__(self, room: int, clustered: bool) -> None:
-        names = [field.name for field in fields(Ties) if clustered or field.name != "cluster"]
-        self._columns: Columns = {name: np.zeros(room, DTYPES[name]) for name in names}
-        self.rows = 0
-
-    def add(self, part: Columns) -> None:
-        """Append rows."""
-        a, b = self.rows, self.rows + part["count"].size
-        for name, values in part.items():
-            if name not in _OFTEN_ZERO or values.any():
-                self._columns[name][a:b] = values
-        self.rows = b
-
-    @property
-    def columns(self) -> Columns:
-        """The rows there are; what is left of the room is given back where it is more than half."""
-        n, keep = self.rows, 2 * self.rows >= next(iter(self._columns.values())).size
-        return {name: values[:n] if keep else values[:n].copy() for name, values in self._columns.items()}
