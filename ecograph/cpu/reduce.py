@@ -9,16 +9,17 @@ sorted order, ``order[starts[t]:starts[t + 1]]``: a sum stays in registers until
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, I1, I2, I8, U8, F8w, I8w, U8w, b1, i8, jit, u8
+from ecograph.cpu._jit import F8, I1, I2, I8, U8, F8w, I8w, U8w, b1, f8, i8, jit, u8
 from ecograph.cpu.exact import TEN, deposit_float, multiply, quotient, round_digits
 from ecograph.ties import NO_TIME
 
-__all__ = ["NARROW", "SCALES", "round_narrow", "round_wide", "run_narrow", "run_times", "run_wide", "survey"]
+__all__ = ["NARROW", "SCALES", "round_narrow", "round_wide", "rounded", "run_narrow", "run_times", "run_wide", "survey"]
 
 SCALES = 10  # an amount has at most nine decimals
 NARROW = np.iinfo(np.int64).min  # in place of a wide relation's unit
@@ -113,6 +114,18 @@ def run_wide(
             deposit_float(digits, t * width, width, low, value, square)
 
 
+@jit(f8, i8, u8, i8)
+def rounded(high: int, low: np.uint64, places: int) -> Any:
+    """The nearest float64 to a sum of 128 bits, in units of 10**-places."""
+    a, b = u8(high), low
+    if high < 0:
+        a, b = ~a, u8(0) - b
+        if b == u8(0):
+            a += u8(1)
+    size = quotient(a, b, places)
+    return -size if high < 0 else size
+
+
 @jit(types.void, I2, I1, b1, I8, U8, F8w)
 def round_narrow(
     relation: NDArray[np.int16], places: NDArray[np.int8], square: bool,
@@ -121,15 +134,8 @@ def round_narrow(
     """The nearest float64 to each tie's sum of a narrow relation; the others are left alone."""
     for t in range(out.size):
         d = i8(places[relation[t]])
-        if d < 0:
-            continue
-        a, b = u8(high[t]), low[t]
-        if high[t] < 0:
-            a, b = ~a, u8(0) - b
-            if b == u8(0):
-                a += u8(1)
-        size = quotient(a, b, 2 * d if square else d)
-        out[t] = -size if high[t] < 0 else size
+        if d >= 0:
+            out[t] = rounded(high[t], low[t], 2 * d if square else d)
 
 
 @jit(types.void, I2, I8, b1, i8, I8w, F8w)

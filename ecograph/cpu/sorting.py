@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu._jit import I8, U1, U8, I8w, U8w, i8, jit, u8
 
-__all__ = ["break_ties", "deal", "radix_order", "radix_sorted"]
+__all__ = ["break_ties", "deal", "radix_order", "radix_sorted", "sorted_words"]
 
 _DIGIT = 11  # bits a pass: 2048 write streams still fit the first-level cache
 
@@ -36,6 +36,17 @@ def radix_sorted(
             _radix_pass(moved, order, np.uint64(shift), *out)
             moved, order = out
     return moved, order
+
+
+def sorted_words(words: NDArray[np.uint64], low: int) -> NDArray[np.uint64]:
+    """Words sorted by their bits from ``low`` on, stable; they and a copy are written over and over. O(n) a digit."""
+    differs = int(np.bitwise_or.reduce(words ^ words[0])) if words.size else 0
+    spare = np.empty_like(words)
+    for shift in range(low, 64, _DIGIT):
+        if differs >> shift & (1 << _DIGIT) - 1:
+            _word_pass(words, np.uint64(shift), spare)
+            words, spare = spare, words
+    return words
 
 
 def deal(keys: NDArray[np.uint8], n_keys: int, words: NDArray[np.uint64], out: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -72,6 +83,20 @@ def _radix_pass(
         d = i8((keys[k] >> shift) & mask)
         keys_out[place[d]] = keys[k]
         out[place[d]] = order[k]
+        place[d] += 1
+
+
+@jit(types.void, U8, u8, U8w)
+def _word_pass(words: NDArray[np.uint64], shift: np.uint64, out: NDArray[np.uint64]) -> None:
+    mask = (u8(1) << u8(_DIGIT)) - u8(1)
+    place = np.zeros((1 << _DIGIT) + 1, np.int64)
+    for word in words:
+        place[i8((word >> shift) & mask) + 1] += 1
+    for d in range(1, place.size):
+        place[d] += place[d - 1]
+    for word in words:
+        d = i8((word >> shift) & mask)
+        out[place[d]] = word
         place[d] += 1
 
 

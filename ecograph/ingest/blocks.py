@@ -10,33 +10,47 @@ import mmap
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecograph.cpu.exact import TEN
 from ecograph.cpu.sorting import deal
 from ecograph.errors import OutputError
 from ecograph.ingest.scratch import Scratch
+from ecograph.ties import NO_CLUSTER
 
-__all__ = ["BUCKETS", "Blocks", "Columns"]
+__all__ = ["BUCKETS", "Blocks", "Columns", "Rows"]
 
 Columns = dict[str, NDArray[Any]]
 Words = list[NDArray[np.uint64]]
 BUCKETS = 256  # by the receiver's first hash byte: bucket after bucket is the canonical order of receivers
 _ROWS = 1 << 19  # a block: large enough to write in one go, small beside any memory limit
 _HELD = 32 << 20  # bytes of blocks that stay in memory though a file could have them
+_NO_CLUSTER = np.int64(NO_CLUSTER).view(np.uint64)
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
 def pack(columns: Columns) -> Words:
     """Ends, mantissa, time, the small columns together, and the cluster if there is one."""
+    mantissa, scale = _alike(columns["mantissa"], columns["scale"])
     small = columns["period"].astype(np.uint64) << _HALF
     small |= columns["relation"].astype(np.uint64) << np.uint64(8)
-    small |= columns["scale"].view(np.uint8)
+    small |= scale.view(np.uint8)
     ends = (columns["receiver"].astype(np.uint64) << _HALF) | columns["provider"].view(np.uint32)
-    words = [ends, columns["mantissa"].view(np.uint64), columns["time"].view(np.uint64), small]
+    words = [ends, mantissa.view(np.uint64), columns["time"].view(np.uint64), small]
     return words if "cluster" not in columns else [*words, columns["cluster"].astype(np.int64).view(np.uint64)]
+
+
+def _alike(mantissa: NDArray[np.int64], scale: NDArray[np.int8]) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """The same amounts with as many decimals in each row, where they fit: one word less differs from row to row."""
+    places = int(scale.max(initial=0))
+    if not scale.size or scale.min() < 0 or (scale == places).all():
+        return mantissa, scale
+    if max(int(mantissa.max()), -int(mantissa.min())) * 10**places >= 2**62:
+        return mantissa, scale
+    return mantissa * TEN[places - scale], np.full_like(scale, places)
 
 
 def unpack(words: Words) -> Columns:
@@ -49,6 +63,15 @@ def unpack(words: Words) -> Columns:
         "mantissa": mantissa.view(np.int64), "scale": small.astype(np.uint8).view(np.int8), "time": time.view(np.int64),
     }  # fmt: skip
     return columns | {"cluster": cluster[0].view(np.int64)} if cluster else columns
+
+
+class Rows(NamedTuple):
+    """Some events as they are kept, for ``cpu.tally``: row after row of the words that differ."""
+
+    n: int
+    words: NDArray[np.uint64]
+    at: NDArray[np.int64]  # of each word of a row: its place, or -1 where it is the same in all rows; last, the width
+    constant: NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -146,6 +169,23 @@ class Blocks:
         if parts:
             yield _joined(parts)
 
+    def rows_of(self, number: int, most: int) -> Rows | None:
+        """The events of a bucket; None where they are more than ``most`` or their blocks are not kept alike."""
+        blocks = [block for block in self._blocks if block.starts[number] < block.starts[number + 1]]
+        ends = [(int(block.starts[number]), int(block.starts[number + 1])) for block in blocks]
+        n = sum(b - a for a, b in ends)
+        if n > most or any(block.constant != blocks[0].constant for block in blocks):
+            return None
+        constant, width = blocks[0].constant, blocks[0].row_bytes // 8
+        words, done = np.empty(n * width, np.uint64), 0
+        for block, (a, b) in zip(blocks, ends, strict=True):
+            self._copy(block, a, words[done : done + (b - a) * width])
+            done += (b - a) * width
+        differ = np.cumsum([one is None for one in constant]) - 1
+        at = [place if one is None else -1 for place, one in zip(differ.tolist(), constant, strict=True)]
+        at, same = at + [-1] * (5 - len(at)), [*(one or 0 for one in constant), *[_NO_CLUSTER] * (5 - len(at))]
+        return Rows(n, words, np.array([*at, width], np.int64), np.array(same, np.uint64))
+
     def _cut(self) -> None:
         """Make blocks of the events waiting."""
         waiting, self._waiting = self._waiting, []
@@ -167,14 +207,20 @@ class Blocks:
                 self.spilled += block.rows
 
     def _words(self, block: _Block, a: int, b: int) -> Words:
-        width, size = block.row_bytes // 8, block.row_bytes
-        if block.memory is not None:
-            table = np.frombuffer(block.memory, np.uint64, (b - a) * width, a * size)
-        else:
-            table = np.empty((b - a) * width, np.uint64)
-            self._scratch.read(block.place + a * size, memoryview(table.data).cast("B"))
+        width = block.row_bytes // 8
+        table = np.empty((b - a) * width, np.uint64)
+        self._copy(block, a, table)
         columns = iter(table.reshape(b - a, width).T)
         return [next(columns) if one is None else np.full(b - a, one) for one in block.constant]
+
+    def _copy(self, block: _Block, row: int, out: NDArray[np.uint64]) -> None:
+        """Fill ``out`` with the words of the rows from ``row`` on."""
+        if not out.size:
+            return
+        if block.memory is not None:
+            out[:] = np.frombuffer(block.memory, np.uint64, out.size, row * block.row_bytes)
+        else:
+            self._scratch.read(block.place + row * block.row_bytes, memoryview(out).cast("B"))
 
     def forget(self, number: int) -> None:
         """Give back the memory of a bucket and of those before it; nobody asks for them again."""

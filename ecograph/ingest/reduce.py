@@ -15,6 +15,7 @@ from ecograph.ingest.memory import check_memory
 from ecograph.ingest.partial import summed
 from ecograph.ingest.periods import Periods
 from ecograph.ingest.sums import Plan, Survey
+from ecograph.ingest.tally import tallied
 from ecograph.ingest.table import TieTable
 from ecograph.ties import NO_CLUSTER, Ties
 
@@ -120,5 +121,10 @@ class Reducer:
 
     def _bucket(self, ranks: Columns, plans: tuple[Plan, Plan], number: int) -> Columns:
         """The ties of one bucket of receivers, in canonical order."""
+        narrow = all(plan.width == 0 for plan in plans)
+        rows = self._blocks.rows_of(number, _PART) if narrow else None
+        at_once = None if rows is None else tallied(rows, ranks, plans[0])
+        if at_once is not None:
+            return at_once
         parts = self._blocks.bucket(number, _PART)
         return summed((events | {name: rows[events[name]] for name, rows in ranks.items()} for events in parts), plans)

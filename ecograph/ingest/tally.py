@@ -1,0 +1,40 @@
+"""Ties of a bucket of events at once, where a word holds what they are sorted by: the common case."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ecograph.cpu.sorting import sorted_words
+from ecograph.cpu.tally import add_runs, join_keys, rank_receivers
+from ecograph.ingest.blocks import Columns, Rows
+from ecograph.ingest.sums import Plan
+from ecograph.ties import DTYPES
+
+__all__ = ["tallied"]
+
+_ORDER = ("receiver", "provider", "relation", "period", "cluster",
+          "weight", "weight_sq", "count", "first", "last")  # fmt: skip
+_NO_CLUSTERS = np.zeros(0, np.int32)
+
+
+def tallied(rows: Rows, ranks: Columns, plan: Plan) -> Columns | None:
+    """The columns of ``Ties``, in canonical order; None where keys need more than 63 bits.
+
+    ``ranks`` : for each code its row. ``plan`` : of amounts; all relations are narrow, in their squares too.
+    """
+    ends, relations, periods = ranks["provider"], ranks["relation"], ranks["period"]
+    clusters = ranks.get("cluster", _NO_CLUSTERS)
+    events = rows.words, rows.at, rows.constant
+    keys = np.empty(rows.n, np.uint64)
+    first, last = rank_receivers(*events, ends, keys)
+    most = last - first, ends.size - 1, relations.size - 1, periods.size - 1, clusters.size, rows.n - 1
+    bits = [int(value).bit_length() for value in most]
+    if sum(bits) > 63:  # no shift is by 64
+        return None
+    shift = np.cumsum(bits[:0:-1])[::-1].copy()  # each part begins where all that are lower end
+    join_keys(*events, ends, relations, periods, clusters, first, shift, keys)
+    out: Columns = {name: np.empty(rows.n, DTYPES[name]) for name in _ORDER}
+    n = add_runs(sorted_words(keys, bits[-1]), *events, plan.places, first, shift, *out.values())
+    if "cluster" not in ranks:
+        del out["cluster"]
+    return {name: values[:n] for name, values in out.items()}
