@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ecograph.cpu._jit import I8, U1, U8w, i8, jit, u8
 from ecograph.cpu.threads import over_blocks
 
-__all__ = ["hash_rows", "word8"]
+__all__ = ["hash_rows", "hash_text", "word8"]
 
 _P1 = np.uint64(0x9E3779B185EBCA87)
 _P2 = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -79,7 +79,8 @@ def _stripes(data: NDArray[np.uint8], start: int, stop: int, seed: np.uint64) ->
 
 
 @jit(u8, U1, i8, i8, u8)
-def _hash(data: NDArray[np.uint8], start: int, stop: int, seed: np.uint64) -> Any:
+def hash_text(data: NDArray[np.uint8], start: int, stop: int, seed: np.uint64) -> Any:
+    """XXH64 of the bytes ``data[start:stop]``."""
     i = start + (stop - start) // 32 * 32
     h = (_stripes(data, start, i, seed) if i > start else seed + _P5) + u8(stop - start)
     while i + 8 <= stop:
@@ -101,4 +102,4 @@ def _hash_rows(
     block: int, data: NDArray[np.uint8], offsets: NDArray[np.int64], seed: np.uint64, out: NDArray[np.uint64]
 ) -> None:
     for r in range(block * _BLOCK, min((block + 1) * _BLOCK, out.size)):
-        out[r] = _hash(data, offsets[r], offsets[r + 1], seed)
+        out[r] = hash_text(data, offsets[r], offsets[r + 1], seed)

@@ -16,7 +16,8 @@ from numba import types
 from numpy.typing import NDArray
 
 from ecograph.cpu._jit import I4, I8, U1, U8, I4w, I8w, U1w, U8w, i8, jit, u8
-from ecograph.cpu.hashing import word8
+from ecograph.cpu.hashing import hash_text, word8
+from ecograph.cpu.prefetch import prefetch
 
 __all__ = ["BLOCK", "HEAD", "add_rows", "find_pairs", "find_rows", "gather_texts", "refill_codes", "refill_pairs"]
 
@@ -77,38 +78,41 @@ def _code(
         i = (i + u8(1)) & mask
 
 
-@jit(types.void, i8, U1, I8, U8, U8, U1, I4w)
+@jit(types.void, i8, U1, I8, u8, U8, U1, U8w, I4w)
 def find_rows(
-    block: int, data: NDArray[np.uint8], offsets: NDArray[np.int64], hashes: NDArray[np.uint64],
-    slots: NDArray[np.uint64], heap: NDArray[np.uint8], out: NDArray[np.int32],
+    block: int, data: NDArray[np.uint8], offsets: NDArray[np.int64], bits: np.uint64, slots: NDArray[np.uint64],
+    heap: NDArray[np.uint8], hashes: NDArray[np.uint64], out: NDArray[np.int32],
 ) -> None:  # fmt: skip
-    """Codes of one block of rows, -1 where a text has none yet. The hash says where to look, bytes decide.
+    """Hashes (their ``bits``) and codes of one block of rows, -1 where a text has none yet; bytes decide.
 
-    First the slots of some rows are read, then the heads of the texts that they name, then the bytes: a read that
-    waits for memory waits together with those of the other rows.
+    Some rows are hashed and their slots asked for, then the texts that the slots name, then bytes are compared: a row
+    that waits for memory waits together with the others.
     """
     mask = u8(slots.size - 1)
-    slot, head = np.empty(_WINDOW, np.uint64), np.empty(_WINDOW, np.uint64)
+    slot = np.empty(_WINDOW, np.uint64)
     for first in range(block * BLOCK, min((block + 1) * BLOCK, hashes.size), _WINDOW):
         n = min(_WINDOW, hashes.size - first)
         for k in range(n):
-            slot[k] = slots[hashes[first + k] & mask]
+            h = hash_text(data, offsets[first + k], offsets[first + k + 1], u8(0)) & bits
+            hashes[first + k] = h
+            prefetch(slots, h & mask)
         for k in range(n):
-            head[k] = u8(0)
-            if slot[k] != u8(0):
-                head[k] = word8(heap, ((slot[k] & _LOW) << u8(3)) - u8(HEAD))
+            slot[k] = slots[hashes[first + k] & mask]
+            prefetch(heap, (slot[k] & _LOW) << u8(3))
         for k in range(n):
             r = first + k
             size = offsets[r + 1] - offsets[r]
             place = (slot[k] & _LOW) << u8(3)
             if slot[k] == u8(0):
                 out[r] = -1
-            elif (
+                continue
+            head = word8(heap, place - u8(HEAD))
+            if (
                 slot[k] >> u8(32) == hashes[r] >> u8(32)
-                and i8(head[k] >> u8(32)) == size
+                and i8(head >> u8(32)) == size
                 and _same(data, offsets[r], size, heap, place)
             ):
-                out[r] = i8(head[k] & _LOW)
+                out[r] = i8(head & _LOW)
             else:
                 out[r] = max(_code(data, offsets[r], size, hashes[r], slots, heap), -1)
 

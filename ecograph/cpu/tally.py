@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu._jit import I1, I2, I4, I8, U8, F8w, I2w, I4w, I8w, U8w, i8, jit, u8
 from ecograph.cpu.exact import TEN, multiply
+from ecograph.cpu.prefetch import prefetch
 from ecograph.cpu.reduce import rounded
 from ecograph.ties import NO_CLUSTER, NO_TIME
 
@@ -23,6 +24,7 @@ __all__ = ["add_runs", "join_keys", "rank_receivers"]
 
 _ENDS, _MANTISSA, _TIME, _SMALL, _CLUSTER, _WIDTH = range(6)
 _LOW = np.uint64(0xFFFFFFFF)
+_AHEAD = 16  # events whose words are asked for
 _PRODUCT = np.uint64(1 << 32)  # below it a square takes one word
 
 
@@ -85,6 +87,8 @@ def add_runs(
         began, ended, start = i8(NO_TIME), i8(NO_TIME), e
         while e < n and keys[e] >> own == key:
             r = i8(keys[e] & mask)
+            if e + _AHEAD < n:
+                prefetch(rows, (keys[e + _AHEAD] & mask) * u8(at[_WIDTH]))
             scale = i8(np.int8(_word(rows, at, constant, _SMALL, r) & u8(0xFF)))
             m = i8(_word(rows, at, constant, _MANTISSA, r)) * TEN[digits - scale]  # below 2**62: the survey saw it
             low += u8(m)

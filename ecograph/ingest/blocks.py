@@ -26,8 +26,8 @@ __all__ = ["BUCKETS", "Blocks", "Columns", "Rows"]
 Columns = dict[str, NDArray[Any]]
 Words = list[NDArray[np.uint64]]
 BUCKETS = 256  # by the receiver's first hash byte: bucket after bucket is the canonical order of receivers
-_ROWS = 1 << 19  # a block: large enough to write in one go, small beside any memory limit
-_HELD = 32 << 20  # bytes of blocks that stay in memory though a file could have them
+_ROWS = 1 << 18  # a block: large enough to write in one go, small beside any memory limit
+_HELD = 8 << 20  # bytes of blocks that stay in memory though a file could have them
 _NO_CLUSTER = np.int64(NO_CLUSTER).view(np.uint64)
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 

@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ecograph.cpu.hashing import hash_rows
 from ecograph.cpu.sorting import break_ties, radix_order
 from ecograph.cpu.table import BLOCK, HEAD, add_rows, find_rows, gather_texts, refill_codes
 from ecograph.cpu.threads import over_blocks
@@ -79,16 +78,15 @@ class Encoder:
         """
         return self.encode_texts(*text_buffers(ids))
 
+    @np.errstate(over="ignore")  # hashing wraps; only an uncompiled kernel would warn of it
     def encode_texts(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.int32]:
         """The code of each text ``data[offsets[r]:offsets[r + 1]]``, as in ``encode``.
 
         What is known is looked up by blocks on all threads; only what is new is put in row after row.
         """
-        hashes = hash_rows(data, offsets)
-        hashes &= self._mask
-        out = np.empty(hashes.size, np.int32)
-        blocks = -(-hashes.size // BLOCK)
-        over_blocks(find_rows, blocks, _WORK * out.size, data, offsets, hashes, self._slots, self._heap, out)
+        hashes, out = np.empty(offsets.size - 1, np.uint64), np.empty(offsets.size - 1, np.int32)
+        known = self._mask, self._slots, self._heap
+        over_blocks(find_rows, -(-out.size // BLOCK), _WORK * out.size, data, offsets, *known, hashes, out)
         row = 0
         while (row := self._add(data, offsets, hashes, row, out)) < out.size:
             self._grow(int(offsets[row + 1] - offsets[row]))

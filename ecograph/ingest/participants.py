@@ -125,6 +125,9 @@ def participant_table(ids: pl.Series, said: pl.DataFrame, second: pl.DataFrame) 
     ------
     TieTableError : a pillar that isn't one of the six; a capacity or external amount below zero.
     """
+    if not said.height and not second.height:  # nothing to check: ids are distinct, and none is blank
+        nothing = [pl.lit(None, column.dtype).alias(name) for name, column in PARTICIPANTS.items() if name != "id"]
+        return ids.rename("id").to_frame().with_columns(nothing).select(*PARTICIPANTS)
     found: dict[str, pl.Series] = {"id": ids.rename("id")}
     for rows in (second, said):
         aligned = found["id"].to_frame().join(rows, on="id", how="left", maintain_order="left")
