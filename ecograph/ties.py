@@ -5,6 +5,7 @@ Row e of these arrays is edge e of the graph-tool graph and entry e of the pull-
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -63,3 +64,16 @@ class Ties:
     def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Ties:
         """The ties in ``rows`` (a mask or positions), in that order."""
         return replace(self, **{name: values[rows] for name, values in self.columns.items()})
+
+    def let_go(self) -> None:
+        """Give the memory of columns that lie in a file back to the system: it reads them again where they are used.
+
+        Ties of many events do (``read_events``). For who has made what is needed of them, and needs the memory.
+        """
+        for values in self.columns.values():
+            base = values
+            while isinstance(base, np.ndarray):
+                base = base.base
+            memory = getattr(base, "obj", None)
+            if isinstance(memory, mmap.mmap) and hasattr(memory, "madvise"):
+                memory.madvise(mmap.MADV_DONTNEED)

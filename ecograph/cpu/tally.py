@@ -53,7 +53,7 @@ def join_keys(
     relations: NDArray[np.int16], periods: NDArray[np.int32], clusters: NDArray[np.int32], first: int,
     shift: NDArray[np.int64], keys: NDArray[np.uint64],
 ) -> None:  # fmt: skip
-    """Keys of events whose receivers, the lowest of which is ``first``, are there; part k begins at bit ``shift[k]``."""
+    """Keys of events whose receivers are there, the lowest being ``first``; part k begins at bit ``shift[k]``."""
     for r in range(keys.size):
         small = _word(rows, at, constant, _SMALL, r)
         cluster = i8(_word(rows, at, constant, _CLUSTER, r))

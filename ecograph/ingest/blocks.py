@@ -220,7 +220,7 @@ class Blocks:
         if block.memory is not None:
             out[:] = np.frombuffer(block.memory, np.uint64, out.size, row * block.row_bytes)
         else:
-            self._scratch.read(block.place + row * block.row_bytes, memoryview(out).cast("B"))
+            self._scratch.read(block.place + row * block.row_bytes, memoryview(out.data).cast("B"))
 
     def forget(self, number: int) -> None:
         """Give back the memory of a bucket and of those before it; nobody asks for them again."""

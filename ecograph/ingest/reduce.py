@@ -15,8 +15,8 @@ from ecograph.ingest.memory import check_memory
 from ecograph.ingest.partial import summed
 from ecograph.ingest.periods import Periods
 from ecograph.ingest.sums import Plan, Survey
-from ecograph.ingest.tally import tallied
 from ecograph.ingest.table import TieTable
+from ecograph.ingest.tally import tallied
 from ecograph.ties import NO_CLUSTER, Ties
 
 __all__ = ["Reducer"]
