@@ -71,7 +71,7 @@ class Ties:
         Ties of many events do (``read_events``). For who has made what is needed of them, and needs the memory.
         """
         for values in self.columns.values():
-            base = values
+            base: Any = values
             while isinstance(base, np.ndarray):
                 base = base.base
             memory = getattr(base, "obj", None)

@@ -34,7 +34,7 @@ _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 def pack(columns: Columns) -> Words:
     """Ends, mantissa, time, the small columns together, and the cluster if there is one."""
-    mantissa, scale = _alike(columns["mantissa"], columns["scale"])
+    mantissa, scale = _alike(columns)
     small = columns["period"].astype(np.uint64) << _HALF
     small |= columns["relation"].astype(np.uint64) << np.uint64(8)
     small |= scale.view(np.uint8)
@@ -43,14 +43,18 @@ def pack(columns: Columns) -> Words:
     return words if "cluster" not in columns else [*words, columns["cluster"].astype(np.int64).view(np.uint64)]
 
 
-def _alike(mantissa: NDArray[np.int64], scale: NDArray[np.int8]) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    """The same amounts with as many decimals in each row, where they fit: one word less differs from row to row."""
-    places = int(scale.max(initial=0))
-    if not scale.size or scale.min() < 0 or (scale == places).all():
+def _alike(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """Mantissa and scale of the same amounts with as many decimals in each row: one word less differs between rows.
+
+    Where there is one relation (another may have no decimals at all), and where they fit.
+    """
+    relation, mantissa, scale = columns["relation"], columns["mantissa"], columns["scale"]
+    if not scale.size or scale.min() < 0 or (scale == scale[0]).all() or (relation != relation[0]).any():
         return mantissa, scale
+    places = int(scale.max(where=mantissa != 0, initial=0))  # zero has no decimals, however it is written
     if max(int(mantissa.max()), -int(mantissa.min())) * 10**places >= 2**62:
         return mantissa, scale
-    return mantissa * TEN[places - scale], np.full_like(scale, places)
+    return mantissa * TEN[np.maximum(places - scale, 0)], np.full_like(scale, places)
 
 
 def unpack(words: Words) -> Columns:
