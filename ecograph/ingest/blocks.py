@@ -139,7 +139,8 @@ class Blocks:
     def add(self, columns: Columns, bucket: NDArray[np.uint8], budget: int) -> None:
         """Keep events; ``bucket`` is each one's; what exceeds ``budget`` bytes must go to the file."""
         self._waiting.append((pack(columns), bucket))
-        if self._rows_waiting >= _ROWS or self.nbytes > budget:
+        enough = self._rows_waiting >= _ROWS or self.nbytes > budget
+        if enough:
             self._cut()
         if self.nbytes > budget:
             try:
@@ -149,7 +150,7 @@ class Blocks:
                     f"events can't be set aside in {tempfile.gettempdir()}: {error.strerror}.",
                     hint="set TMPDIR to a folder with more room, or raise memory_limit=.",
                 ) from None
-        elif self.nbytes > _HELD and not self._no_file:
+        elif enough and self.nbytes > _HELD and not self._no_file:
             try:
                 self._spill()
             except OSError:

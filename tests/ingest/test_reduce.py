@@ -12,7 +12,7 @@ import tempfile
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -27,6 +27,7 @@ from ecograph.ingest.encode import Encoder
 from ecograph.ingest.memory import default_limit
 from ecograph.ingest.periods import Periods
 from ecograph.ingest.reduce import Reducer
+from ecograph.ingest.scratch import Scratch
 from ecograph.ties import NO_TIME, Ties
 
 WILD = st.floats(allow_nan=False, allow_infinity=False)
@@ -224,6 +225,54 @@ def test_blocks_may_be_cut_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = reduce(many(700)).bytes
     monkeypatch.setattr("ecograph.ingest.blocks._ROWS", 64)
     assert reduce(many(700), 100).bytes == whole
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["room on the disk", "none"])
+def test_where_events_and_ties_lie_does_not_matter(monkeypatch: pytest.MonkeyPatch, full: bool) -> None:
+    def no_room(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    whole = reduce(many(700)).bytes
+    monkeypatch.setattr("ecograph.ingest.blocks._ROWS", 64)
+    monkeypatch.setattr("ecograph.ingest.blocks._HELD", 0)
+    monkeypatch.setattr("ecograph.ingest.table._SMALL", 0)
+    if full:
+        monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
+    elsewhere = reduce(many(700), 100)
+    assert (elsewhere.spilled > 0) == (not full)
+    assert elsewhere.bytes == whole
+    elsewhere.ties.let_go()
+    assert elsewhere.bytes == whole
+    assert not elsewhere.ties.provider.flags.writeable
+
+
+def test_a_disk_that_fills_up_loses_no_tie(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, writes, write = reduce(many(700)).bytes, [], Scratch.write
+
+    def filling(self: Scratch, place: int, values: Any) -> None:
+        writes.append(place)
+        if len(writes) > 13:  # amid the columns of the second bucket
+            raise OSError(28, "No space left on device")
+        write(self, place, values)
+
+    monkeypatch.setattr("ecograph.ingest.table._SMALL", 0)
+    monkeypatch.setattr(Scratch, "write", filling)
+    assert reduce(many(700)).bytes == whole
+    assert len(writes) == 14
+
+
+@pytest.mark.parametrize("amount", [CENTS, LARGE], ids=["cents", "large"])
+def test_ties_made_at_once_are_those_merged_of_parts(amount: st.SearchStrategy[tuple[int, int]]) -> None:
+    @given(event_lists(amount), st.sampled_from([None, "1d"]), st.booleans())
+    def check(events: list[Event], every: str | None, one: bool) -> None:
+        events = [e._replace(relation=0) for e in events] if one else events
+        at_once = reduce(events, every=every).bytes
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("ecograph.ingest.reduce.tallied", lambda *_: None)
+            patch.setattr("ecograph.ingest.reduce._PART", 2)
+            assert reduce(events, 7, every=every).bytes == at_once
+
+    check()
 
 
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
