@@ -46,8 +46,8 @@ def read_events(
         that of the events, and those without events are participants too.
     every : length of a period (``"1mo"``), in place of the mapping's; default: one period.
     strict : let any row that can't be understood be an error; else more than half of them are.
-    memory_limit : bytes that ids, ties and the events held may take; default: half of what is available. Events
-        beyond it wait on disk (``TMPDIR``).
+    memory_limit : bytes that ids, ties and the events held may take; default: half of what is available. Many events
+        and ties lie on disk (``TMPDIR``) where there is room, events beyond it must.
     quarantine : ``.csv`` or ``.parquet`` file for all rows set aside.
     progress : see ``ecograph.progress``; in bytes read.
     block_bytes : of text read at a time; the result doesn't depend on it.
