@@ -275,6 +275,13 @@ def test_ties_made_at_once_are_those_merged_of_parts(amount: st.SearchStrategy[t
     check()
 
 
+def test_blocks_of_one_kind_and_of_many_are_summed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [Event("p0", "p1", 1, 5, 0, DAY)] * 64 + many(200) + [Event("p0", "p1", 0, 7, 2, NO_TIME)] * 64
+    whole = reduce(events, every=None)
+    monkeypatch.setattr("ecograph.ingest.blocks._ROWS", 64)
+    assert reduce(events, 64, every=None).bytes == whole.bytes
+
+
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(**_: object) -> None:
         raise OSError(28, "No space left on device")
