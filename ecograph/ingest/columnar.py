@@ -22,7 +22,7 @@ __all__ = ["Columnar", "open_frame", "open_ipc", "open_parquet", "open_stream"]
 # Tables (Arrow record batches or Polars frames) of some columns, about so many rows at a time, with the share done.
 Tables: TypeAlias = Callable[[list[str], int], Iterator[tuple[Any, float]]]
 _BUFFER = 1 << 18  # bytes of a column read from the disk at a time
-_BYTES_A_ROW = 128  # a guess that only sets how many rows are taken at a time
+_BYTES_A_ROW = 64  # a guess that only sets how many rows are taken at a time
 
 
 @contextmanager
