@@ -112,7 +112,7 @@ class OutputError(EcographError):
 
 
 class DeviceError(EcographError):
-    """The device asked for isn't there."""
+    """The device asked for isn't there, or failed."""
 
     exit_code = 9
 

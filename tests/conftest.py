@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -12,8 +14,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from ecograph import provenance
+from ecograph import device, provenance
 from ecograph.doctor import data_folder
+from ecograph.gpu import _module
+from tests.gpu.host_cupy import HostCupy
+from tests.gpu.host_shim import Schedule
 
 
 def _profile(name: str, max_examples: int, *, derandomize: bool = False) -> None:
@@ -91,3 +96,25 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"there is no real data in {folder}; set ECOGRAPH_DATA to its folder to run this test")
     return folder
+
+
+@pytest.fixture
+def on_host_shim(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The host-shim as the device of ``device="gpu"``, and of "auto" for however little: what is wired runs on it.
+
+    Called, it puts another in place (free=, memory=). Provenance says host-shim.
+    """
+    if shutil.which("g++") is None:
+        pytest.skip("the host-shim compiles CUDA kernels with g++, which isn't here; apt-get install g++")
+
+    def install(**given: Any) -> HostCupy:
+        cupy = HostCupy(Schedule(), **given)
+        monkeypatch.setitem(sys.modules, "cupy", cupy)
+        _module.module.cache_clear()
+        return cupy
+
+    install()
+    monkeypatch.setattr(device, "find_gpu", lambda: "host-shim")
+    monkeypatch.setattr(device, "LEAST", 0)
+    yield install
+    _module.module.cache_clear()

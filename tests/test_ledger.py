@@ -193,7 +193,7 @@ def test_a_gpu_that_is_not_there_is_an_error_and_auto_says_why(monkeypatch: pyte
         reliance(tiers(), "o", device="gpu")
     assert device.choose("auto") == ("cpu", "no CUDA device")
     monkeypatch.setattr(device, "find_gpu", lambda: "H100")
-    assert device.choose("auto") == ("cpu", "this version has no GPU kernels (H100 is there)")
+    assert device.choose("auto") == ("cpu", "there are no GPU kernels for this (H100 is there)")
     with pytest.raises(DeviceError, match="no GPU kernels"):
         device.choose("gpu")
 

@@ -17,7 +17,19 @@ import numpy as np
 
 from tests.gpu.host_shim import Argument, HostModule, HostShimError, Schedule
 
-__all__ = ["HostCupy", "ndarray"]
+__all__ = ["CUDARuntimeError", "HostCupy", "OutOfMemoryError", "ndarray"]
+
+
+class OutOfMemoryError(MemoryError):
+    """What CuPy raises where its pool gets no more."""
+
+
+class CUDARuntimeError(RuntimeError):
+    """What CuPy raises where a device fails, or is gone."""
+
+
+# Where CuPy's own are at home: that is by what they are told from other errors.
+OutOfMemoryError.__module__, CUDARuntimeError.__module__ = "cupy.cuda.memory", "cupy_backends.cuda.api.runtime"
 
 
 class ndarray:
@@ -31,7 +43,9 @@ class ndarray:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Use `.get()`.")
 
     def get(self) -> Any:
-        """A copy on the host; waits for the device."""
+        """A copy on the host; waits for the device, and tells what went wrong on it meanwhile."""
+        if self._counts.pop("lost", 0):
+            raise CUDARuntimeError("cudaErrorIllegalAddress: an illegal memory access was encountered")
         self._counts.update(read=1, got=self.nbytes)
         return self._host.copy()
 
@@ -84,10 +98,22 @@ class HostCupy(ModuleType):
 
     ``counts``: launches, in all and of each kernel; copies to the device and their bytes (``copied``); reads, each of
     which waits for the device, and their bytes (``got``). A name that isn't here is an AttributeError.
+
+    ``memory`` is how many arrays there is room for: the next one is an OutOfMemoryError. ``counts["lost"] = 1`` loses
+    the device, which the next read tells.
     """
 
-    def __init__(self, schedule: Schedule, *, threads: int = 0, free: int = 1 << 30, sanitized: bool = False) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        *,
+        threads: int = 0,
+        free: int = 1 << 30,
+        memory: int = 1 << 30,
+        sanitized: bool = False,
+    ) -> None:
         super().__init__("cupy")
+        self.memory = memory
         self.__version__ = "host-shim"
         self.__spec__ = ModuleSpec("cupy", None)
         self.schedule, self.threads, self.sanitized, self.counts = schedule, threads, sanitized, Counter[str]()
@@ -97,9 +123,13 @@ class HostCupy(ModuleType):
             getDeviceProperties=lambda _: properties,
             runtimeGetVersion=lambda: 0,
             driverGetVersion=lambda: 0,
+            CUDARuntimeError=CUDARuntimeError,
         )
         self.cuda = SimpleNamespace(
-            runtime=runtime, Event=_Event, get_elapsed_time=lambda begin, end: 1e3 * (end.at - begin.at)
+            runtime=runtime,
+            memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+            Event=_Event,
+            get_elapsed_time=lambda begin, end: 1e3 * (end.at - begin.at),
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -116,18 +146,24 @@ class HostCupy(ModuleType):
         """A pool that holds nothing back."""
         return SimpleNamespace(free_bytes=lambda: 0)
 
+    def _given(self, host: Any) -> ndarray:
+        self.memory -= 1
+        if self.memory < 0:
+            raise OutOfMemoryError(f"Out of memory allocating {host.nbytes:,} bytes")
+        return ndarray(host, self.counts)
+
     def asarray(self, given: Any) -> ndarray:
         """A copy on the device, C-contiguous."""
         host = np.array(given, order="C")
         self.counts.update(copy=1, copied=host.nbytes)
-        return ndarray(host, self.counts)
+        return self._given(host)
 
     def empty(self, shape: Any, dtype: Any) -> ndarray:
         """Memory that holds anything."""
         host = np.empty(shape, dtype)
         host.reshape(-1).view(np.uint8)[:] = 0xCB
-        return ndarray(host, self.counts)
+        return self._given(host)
 
     def zeros(self, shape: Any, dtype: Any = np.float64) -> ndarray:
         """Memory that holds zeros; CuPy launches a kernel of its own."""
-        return ndarray(np.zeros(shape, dtype), self.counts)
+        return self._given(np.zeros(shape, dtype))

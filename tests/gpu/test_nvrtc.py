@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.gpu import nvrtc
+from tests.gpu import host_cupy, nvrtc
 from tests.gpu.host_cupy import HostCupy, ndarray
 from tests.gpu.host_shim import KERNEL, Schedule
 
@@ -76,6 +76,15 @@ def uses(path: Path) -> Iterator[str]:
             yield name.split("(")[0]
 
 
+def test_errors_of_a_device_are_told_by_where_they_are_at_home() -> None:
+    """``device.guarded`` goes by it, so that nothing has to import CuPy."""
+    for real, ours in [
+        (cupy.cuda.memory.OutOfMemoryError, host_cupy.OutOfMemoryError),
+        (cupy.cuda.runtime.CUDARuntimeError, host_cupy.CUDARuntimeError),
+    ]:
+        assert (real.__module__, issubclass(real, MemoryError)) == (ours.__module__, issubclass(ours, MemoryError))
+
+
 def real(name: str) -> Any:
     found: Any = cupy
     for part in name.split(".")[1:]:
@@ -93,7 +102,7 @@ def test_cupy_has_every_name_that_is_used(name: str) -> None:
 
 def test_cupy_has_every_name_that_the_stand_in_has() -> None:
     """But for what tests ask of it: in what order to run, and what was counted."""
-    own = {"schedule", "threads", "sanitized", "counts"}
+    own = {"schedule", "threads", "sanitized", "counts", "memory"}
     public = {name for name in [*vars(HostCupy), *vars(HostCupy(Schedule()))] if not name.startswith("_")} - own
     assert not [name for name in public if not hasattr(cupy, name)]
     assert not [name for name in vars(ndarray) if name != "__weakref__" and not hasattr(cupy.ndarray, name)]
