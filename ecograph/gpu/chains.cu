@@ -1,6 +1,7 @@
-// Sums over chains of dependence, approached from below by steps x <- e + G x (Jacobi), 32 lanes side by side.
+// Sums over chains of dependence, x = sum_t G^t e, in the form of changes: d <- G d, x <- x + d, 32 lanes side by side.
+// Nothing that isn't negative is ever subtracted, so no digits cancel.
 //
-// Values of row i are x[32 i] to x[32 i + 31]: lane = column, so that a warp loads or stores a row in whole lines and
+// Values of row i are d[32 i] to d[32 i + 31]: lane = column, so that a warp loads or stores a row in whole lines and
 // each of its threads adds up one lane. One writer for each value, no atomics, sums in a stated order. A row of arrows
 // is cut into tasks (ecograph/gpu/chains.py::plan), by its length:
 //
@@ -15,20 +16,22 @@
 
 // Arrows begin to end - 1 of one row, in one lane.
 __device__ double pulled(
-    const int* column, const double* value, const double* x, long long begin, long long end, int lane)
+    const int* column, const double* value, const double* d, long long begin, long long end, int lane)
 {
     double total = 0.0;
-    for (long long e = begin; e < end; ++e) total += value[e] * x[(long long)column[e] * LANES + lane];
+    for (long long e = begin; e < end; ++e) total += value[e] * d[(long long)column[e] * LANES + lane];
     return total;
 }
 
-// Adds e, stores the row's new value and, where that's looked at, gives the size of its change.
-__device__ double stored(double total, const int* start, const double* x, double* next, int row, int lane, int look)
+// Stores a row's change, adds it to x and, where that's looked at, gives what it counts.
+__device__ double stored(
+    double total, const int* held, const double* weight, double* next, double* x, int row, int lane, int look)
 {
     const long long at = (long long)row * LANES + lane;
-    if (start[lane] == row) total += 1.0;
+    if (held[lane] == row) total = 0.0;
     next[at] = total;
-    return look ? fabs(total - x[at]) : 0.0;
+    x[at] += total;
+    return look ? weight[row] * total : 0.0;
 }
 
 // The sum of 8 numbers of each lane, one a warp, in order; for the threads of warp 0.
@@ -39,11 +42,12 @@ __device__ double folded(const double* part, int lane)
     return total;
 }
 
-// One step. `target` of a task is its row, or -1 - p for piece p of a long row. With `look`, change[b] is by lane the
-// sum of |next - x| over the rows that block b stored.
+// One step: d' = by (G d) but 0 in the row `held` of a lane, x += d'. `target` of a task is its row, or -1 - p for
+// piece p of a long row. With `look`, change[b] is by lane the sum of weight * d' over the rows that block b stored.
 extern "C" __global__ void __launch_bounds__(256) pull_lanes(
     const long long* begin, const long long* end, const int* target, long long wide, long long tasks, const int* column,
-    const double* value, const int* start, const double* x, double* next, double* piece, double* change, int look)
+    const double* value, double by, const int* held, const double* weight, const double* d, double* next, double* x,
+    double* piece, double* change, int look)
 {
     __shared__ double part[WARPS * LANES];
     const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
@@ -52,19 +56,21 @@ extern "C" __global__ void __launch_bounds__(256) pull_lanes(
     if (b < wide) {
         const long long each = (end[b] - begin[b] + WARPS - 1) / WARPS;
         const long long from = begin[b] + warp * each, to = from + each < end[b] ? from + each : end[b];
-        part[threadIdx.x] = pulled(column, value, x, from, to, lane);
+        part[threadIdx.x] = pulled(column, value, d, from, to, lane);
         __syncthreads();
         if (warp == 0) {
             const double total = folded(part, lane);
             if (target[b] < 0) piece[(-1ll - target[b]) * LANES + lane] = total;
-            else moved = stored(total, start, x, next, target[b], lane, look);
+            else moved = stored(by * total, held, weight, next, x, target[b], lane, look);
             if (look) change[b * LANES + lane] = moved;
         }
         return;
     }
     const long long first = wide + ((b - wide) * WARPS + warp) * ROWS;
-    for (long long t = first; t < first + ROWS && t < tasks; ++t)
-        moved += stored(pulled(column, value, x, begin[t], end[t], lane), start, x, next, target[t], lane, look);
+    for (long long t = first; t < first + ROWS && t < tasks; ++t) {
+        const double total = pulled(column, value, d, begin[t], end[t], lane);
+        moved += stored(by * total, held, weight, next, x, target[t], lane, look);
+    }
     if (!look) return;
     part[threadIdx.x] = moved;
     __syncthreads();
@@ -74,15 +80,15 @@ extern "C" __global__ void __launch_bounds__(256) pull_lanes(
 // Long row r from its pieces bounds[r] to bounds[r + 1] - 1, one block of 32 threads each. Its change goes to place
 // at + r.
 extern "C" __global__ void finish_rows(
-    const int* row, const int* bounds, const double* piece, long long rows, const int* start, const double* x,
-    double* next, double* change, long long at, int look)
+    const int* row, const int* bounds, const double* piece, long long rows, double by, const int* held,
+    const double* weight, double* next, double* x, double* change, long long at, int look)
 {
     const long long r = blockIdx.x;
     const int lane = threadIdx.x;
     if (r >= rows) return;
     double total = 0.0;
     for (int p = bounds[r]; p < bounds[r + 1]; ++p) total += piece[(long long)p * LANES + lane];
-    const double moved = stored(total, start, x, next, row[r], lane, look);
+    const double moved = stored(by * total, held, weight, next, x, row[r], lane, look);
     if (look) change[(at + r) * LANES + lane] = moved;
 }
 
@@ -97,4 +103,13 @@ extern "C" __global__ void __launch_bounds__(256) sum_changes(const double* chan
     part[threadIdx.x] = total;
     __syncthreads();
     if (warp == 0) out[lane] = folded(part, lane);
+}
+
+// Lane l begins in row start[l], with 1 in d and in x; -1: nowhere. A warp.
+extern "C" __global__ void begin_lanes(const int* start, double* d, double* x)
+{
+    const long long at = (long long)start[threadIdx.x] * LANES + threadIdx.x;
+    if (at < 0) return;
+    d[at] = 1.0;
+    x[at] = 1.0;
 }

@@ -1,11 +1,13 @@
 """Sums over chains of dependence on the device: many starts side by side, by steps that approach from below.
 
 The CPU sweeps in place (``ecograph.cpu.chains``); here each step is made from the last one (Jacobi), so that all rows
-are made at once. Both have the same limit, sum_t G^t e. ``chains.cu`` tells how rows are shared out and summed.
+are made at once. Both add up changes, and both have the limit sum_t G^t e. ``chains.cu`` tells how rows are shared out
+and summed, and ``centrality.py`` does the same for one start.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,13 +15,17 @@ from numpy.typing import NDArray
 
 from ecograph.gpu._module import THREADS, module, shortfall
 
-__all__ = ["LANES", "PIECE", "SHORT", "Plan", "Rows", "bytes_needed", "plan", "pull_lanes", "to_device"]
+__all__ = [
+    "LANES", "LOOK", "PIECE", "SHORT", "Kept", "Plan", "Rows", "bytes_at_most", "bytes_needed", "plan", "pull_lanes",
+    "to_device",
+]  # fmt: skip
 
 LANES = 32  # side by side: a warp
 WARPS, ROWS = THREADS // LANES, 4  # of a block; short rows a warp takes. As in chains.cu
 SHORT = 64  # arrows; up to so many a row is a warp's
 PIECE = 4096  # arrows; up to so many a row is a block's, and a longer one is cut into such pieces
 LOOK = 8  # steps between two looks at the change: one that isn't looked at waits for nothing
+VECTORS = 3  # of a lane: the change, the next one, and the sum
 
 
 class Plan(NamedTuple):
@@ -60,7 +66,7 @@ def plan(ptr: NDArray[np.int64]) -> Plan:
 
 
 class Rows(NamedTuple):
-    """What stays on the device for as long as it is held: column and value of each arrow, and the plan's arrays."""
+    """What stays on the device for as long as it is held: column and value of each arrow, the plan's arrays, and 1s."""
 
     n: int
     plan: Plan
@@ -71,6 +77,7 @@ class Rows(NamedTuple):
     target: Any
     long: Any
     bounds: Any
+    ones: Any
 
     @property
     def changes(self) -> int:
@@ -81,43 +88,88 @@ class Rows(NamedTuple):
 def bytes_needed(made: Plan, n: int, arrows: int) -> int:
     """Device memory for rows and 32 lanes; an array begins at a multiple of 512 bytes."""
     tasks = sum(each.nbytes for each in made if not isinstance(each, int))
-    places = 2 * n + made.bounds[-1] + 1 + made.blocks + made.long.size + 1 + 2
-    return 12 * arrows + tasks + 8 * LANES * int(places) + 13 * 512
+    places = VECTORS * n + made.bounds[-1] + 1 + made.blocks + made.long.size + 1 + 2
+    return 12 * arrows + tasks + 16 * n + 8 * LANES * int(places) + 17 * 512
+
+
+def bytes_at_most(n: int, arrows: int, lanes: int = LANES) -> int:
+    """``bytes_needed`` for any rows of so many arrows, before they are shared out."""
+    cuts = arrows // PIECE  # a row of s arrows has at most s / PIECE pieces more than one
+    tasks, pieces = n + cuts, 2 * cuts
+    blocks = pieces + arrows // SHORT + n // LANES + 1
+    return (
+        12 * arrows + 20 * tasks + 8 * cuts + 40 * n + 8 * lanes * (VECTORS * n + pieces + blocks + cuts + 4) + 20 * 512
+    )
 
 
 def to_device(ptr: NDArray[np.int64], column: NDArray[np.int32], value: NDArray[np.float64]) -> Rows:
-    """Copy rows once. ``value`` is multiplied beforehand by what a step keeps. MemoryError where they don't fit."""
+    """Copy rows once. MemoryError where they and 32 lanes don't fit."""
     import cupy
 
     made, n = plan(ptr), ptr.size - 1
     if lacking := shortfall(bytes_needed(made, n, column.size)):
         raise MemoryError(lacking)
-    arrays = column, value, made.begin, made.end, made.target, made.long, made.bounds
+    arrays = column, value, made.begin, made.end, made.target, made.long, made.bounds, np.ones(n)
     return Rows(n, made, *map(cupy.asarray, arrays))
 
 
-def pull_lanes(
-    rows: Rows, start: NDArray[np.int32], goal: float, most: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-    """X = sum_t G^t e of each lane, (n, lanes), from below; its last change in the 1-norm; the number of steps.
+class Kept:
+    """Rows that are on the device already, for as long as somebody holds this: each is copied once."""
 
-    e is 1 in row ``start[l]`` of lane l (-1: nowhere). Steps end when every lane has changed by <= ``goal``, which is
-    looked at every ``LOOK`` steps, or after ``most``. The change is what the step before lacked: e + G x - x. If no
-    column of G sums to more than q < 1, what x itself lacks is <= q / (1 - q) times the change.
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[Any, Rows]] = {}
+
+    def rows(self, ptr: NDArray[np.int64], column: NDArray[np.int32], value: NDArray[np.float64]) -> Rows:
+        """``to_device`` of these very arrays, which stay as they are."""
+        if id(value) not in self._found:
+            self._found[id(value)] = value, to_device(ptr, column, value)  # value is held: no other array gets its id
+        return self._found[id(value)][1]
+
+
+def pull_lanes(
+    rows: Rows,
+    start: NDArray[Any],
+    goal: float,
+    most: int,
+    *,
+    by: float = 1.0,
+    hold: bool = False,
+    weight: NDArray[np.float64] | None = None,
+    tick: Callable[[float], None] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """X = sum_t (by G)^t e of each lane, (n, lanes), from below; its last change; the number of steps.
+
+    e is 1 in row ``start[l]`` of lane l (-1: nowhere), or column l of ``start``. With ``hold``, chains end where they
+    come back to the row in ``start``. Steps end when every lane has changed by <= ``goal``, summed over rows times
+    ``weight`` (None: 1), which is looked at every ``LOOK`` steps, or after ``most``. If no column of by G sums to more
+    than q < 1, what x lacks is <= q / (1 - q) times the change.
     """
-    parts = [_some_lanes(rows, start[k : k + LANES], goal, most) for k in range(0, start.size, LANES)]
+    lanes = start.shape[-1]
+    parts = [_some_lanes(rows, start[..., k : k + LANES], goal, most, by, hold, weight, tick)
+             for k in range(0, lanes, LANES)]  # fmt: skip
     if not parts:
         return np.zeros((rows.n, 0)), np.zeros(0), 0
     x, change, steps = zip(*parts, strict=True)
     return np.concatenate(x, axis=1), np.concatenate(change), max(steps)
 
 
-def _some_lanes(rows: Rows, start: NDArray[np.int32], goal: float, most: int) -> tuple[Any, Any, int]:
+def _some_lanes(
+    rows: Rows, start: Any, goal: float, most: int, by: float, hold: bool, weight: Any, tick: Any
+) -> tuple[Any, Any, int]:
     """At most 32 of them; the others of the 32 start nowhere and stay 0."""
     import cupy
 
-    x, other = (cupy.zeros((rows.n, LANES), np.float64) for _ in range(2))
-    padded = cupy.asarray(np.concatenate([start, np.full(LANES - start.size, -1)]).astype(np.int32))
+    lanes, nobody = start.shape[-1], np.full(LANES, -1, np.int32)
+    if start.ndim == 2:
+        d = cupy.asarray(np.concatenate([start, np.zeros((rows.n, LANES - lanes))], axis=1))
+        x, held = d.copy(), cupy.asarray(nobody)
+    else:
+        d, x = (cupy.zeros((rows.n, LANES), np.float64) for _ in range(2))
+        held = cupy.asarray(np.concatenate([start, nobody[lanes:]]).astype(np.int32))
+        module("chains").get_function("begin_lanes")((1,), (LANES,), (held, d, x))
+        held = held if hold else cupy.asarray(nobody)
+    given = by, held, rows.ones if weight is None else cupy.asarray(weight)
+    other = cupy.empty((rows.n, LANES), np.float64)
     piece = cupy.empty((int(rows.plan.bounds[-1]) + 1) * LANES, np.float64)
     change = cupy.empty((rows.changes + 1) * LANES, np.float64)
     total = cupy.empty(LANES, np.float64)
@@ -125,25 +177,28 @@ def _some_lanes(rows: Rows, start: NDArray[np.int32], goal: float, most: int) ->
     while steps < most and not (moved <= goal).all():
         steps += 1
         look = steps % LOOK == 0 or steps == most
-        _step(rows, padded, x, other, piece, change, look)
-        x, other = other, x
+        _step(rows, given, d, other, x, piece, change, look)
+        d, other = other, d
         if look:
             module("chains").get_function("sum_changes")((1,), (THREADS,), (change, np.int64(rows.changes), total))
             moved = total.get()
-    return x.get()[:, : start.size], moved[: start.size], steps
+            if tick:
+                tick(float(moved.max()))
+    return x.get()[:, :lanes], moved[:lanes], steps
 
 
-def _step(rows: Rows, start: Any, x: Any, other: Any, piece: Any, change: Any, look: bool) -> None:
+def _step(rows: Rows, given: Any, d: Any, other: Any, x: Any, piece: Any, change: Any, look: bool) -> None:
     """One launch, and a second only where there are long rows."""
     kernels, made = module("chains"), rows.plan
+    by, held, weight = given
     kernels.get_function("pull_lanes")(
         (made.blocks,), (THREADS,),
         (rows.begin, rows.end, rows.target, np.int64(made.wide), np.int64(made.target.size), rows.column, rows.value,
-         start, x, other, piece, change, np.int32(look)),
+         np.float64(by), held, weight, d, other, x, piece, change, np.int32(look)),
     )  # fmt: skip
     if made.long.size:
         kernels.get_function("finish_rows")(
             (made.long.size,), (LANES,),
-            (rows.long, rows.bounds, piece, np.int64(made.long.size), start, x, other, change, np.int64(made.blocks),
-             np.int32(look)),
+            (rows.long, rows.bounds, piece, np.int64(made.long.size), np.float64(by), held, weight, other, x, change,
+             np.int64(made.blocks), np.int32(look)),
         )  # fmt: skip

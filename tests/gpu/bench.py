@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ecograph.cpu import centrality as cpu_centrality
 from ecograph.cpu import draws as cpu_draws
-from ecograph.gpu import chains, draws
+from ecograph.gpu import centrality, chains, draws
 from ecograph.gpu._module import OPTIONS, THREADS, blocks
 from tests.gpu.device import described, lacking
-from tests.gpu.graphs import KEEP, CpuSteps, Graph
+from tests.gpu.graphs import KEEP, CpuStep, CpuSteps, Graph
 
 __all__ = ["Case", "Sizes", "cases", "main", "report"]
 
@@ -63,35 +64,58 @@ def power_law(n: int, seed: int = 1) -> Graph:
     return Graph(sizes.tolist())
 
 
-def step_bytes(rows: chains.Rows, arrows: int) -> int:
-    """What a step that isn't looked at moves, were no x in a cache: docs/gpu.md."""
-    pieces, line = int(rows.plan.bounds[-1]), 8 * chains.LANES
-    return arrows * (12 + line) + rows.plan.target.size * 20 + rows.n * line + pieces * line
+def step_bytes(rows: chains.Rows, arrows: int, arrow: int, row: int, piece: int) -> int:
+    """What a step that isn't looked at moves, were nothing that's gathered in a cache: docs/gpu.md."""
+    return arrows * (12 + arrow) + rows.plan.target.size * 20 + rows.n * row + int(rows.plan.bounds[-1]) * piece
 
 
 def chain_cases(sizes: Sizes) -> Iterator[Case]:
-    """One step of 32 lanes, and of one: the device carries 32 then as well, the CPU doesn't."""
+    """One step of 32 lanes, of one, and of a power method."""
     import cupy
 
     graph = power_law(sizes.rows)
     rows = chains.to_device(graph.ptr, graph.column, graph.value)
-    x, other = (cupy.zeros((rows.n, chains.LANES), np.float64) for _ in range(2))
-    piece = cupy.empty((int(rows.plan.bounds[-1]) + 1) * chains.LANES, np.float64)
-    change = cupy.empty((rows.changes + 1) * chains.LANES, np.float64)
-    for lanes in (chains.LANES, 1):
-        start = (np.arange(lanes) * 7 % graph.n).astype(np.int32)
-        padded = cupy.asarray(np.concatenate([start, np.full(chains.LANES - lanes, -1)]).astype(np.int32))
-        steps = CpuSteps(graph, start)
+    lanes, arrows, n = chains.LANES, graph.column.size, graph.n
+    d, other, x = (cupy.zeros((n, lanes), np.float64) for _ in range(3))
+    piece = cupy.empty((int(rows.plan.bounds[-1]) + 1) * lanes, np.float64)
+    change = cupy.empty((rows.changes + 1) * lanes, np.float64)
+    start = (np.arange(lanes) * 7 % n).astype(np.int32)
+    given = 1.0, cupy.asarray(np.full(lanes, -1, np.int32)), rows.ones
+    steps, one = CpuSteps(graph, start), CpuStep(graph)
+    bound = 2 * STEPS * (graph.longest + 2) * U
 
-        def check(start: Any = start, steps: CpuSteps = steps) -> None:
-            there, _, made = chains.pull_lanes(rows, start, 0.0, STEPS)
-            np.testing.assert_allclose(there, steps.after(made)[0], rtol=2 * made * (graph.longest + 1) * U, atol=0)
+    def lanes_agree() -> None:
+        there, _, made = chains.pull_lanes(rows, start, 0.0, STEPS)
+        np.testing.assert_allclose(there, steps.after(made)[0], rtol=bound, atol=0)
 
-        def gpu(padded: Any = padded) -> None:
-            chains._step(rows, padded, x, other, piece, change, False)
+    yield Case("pull_lanes, 32 lanes", "arrows", arrows, step_bytes(rows, arrows, 256, 768, 256), lanes_agree,
+               lambda: chains._step(rows, given, d, other, x, piece, change, False), steps.step)  # fmt: skip
 
-        name = f"pull_lanes, {lanes} lane{'s' * (lanes > 1)}"
-        yield Case(name, "arrows", graph.column.size, step_bytes(rows, graph.column.size), check, gpu, steps.step)
+    e, place = np.random.default_rng(2).random(n), centrality._place(rows)
+    vectors = [cupy.asarray(e) for _ in range(4)]
+
+    def walks_agree() -> None:
+        there, _, made = centrality.walk_rows(rows, e, 0.0, STEPS)
+        np.testing.assert_allclose(there, steps.after(made, e=e[:, None])[0][:, 0], rtol=bound, atol=0)
+
+    def walk() -> None:
+        first, second, third, fourth = vectors
+        given = (np.float64(1.0), np.int64(-1), rows.ones, first, second, third, fourth, np.int32(0), np.int32(0))
+        place.launch("walk_rows", "finish_walks", first, given)
+
+    def powers_agree() -> None:
+        there, _ = centrality.eigenvector(rows, e, 1.0, 0.0, 1)
+        expected = 0.5 * (cpu_centrality.pull(graph.ptr, graph.column, graph.value, e) + e)
+        np.testing.assert_allclose(there, expected, rtol=bound, atol=0)
+
+    def power() -> None:
+        one, zero, plain = np.float64(1.0), np.float64(0.0), np.int32(0)
+        place.launch("power_rows", "finish_powers", vectors[0], (one, zero, zero, vectors[0], vectors[1], plain, plain))
+
+    sector = 32  # what a gathered value takes
+    yield Case("walk_rows, 1 lane", "arrows", arrows, step_bytes(rows, arrows, sector, 40, 16), walks_agree, walk,
+               one.step)  # fmt: skip
+    yield Case("power_rows", "arrows", arrows, step_bytes(rows, arrows, sector, 16, 16), powers_agree, power, one.step)
 
 
 def draw_cases(sizes: Sizes) -> Iterator[Case]:
@@ -214,7 +238,7 @@ def report(sizes: Sizes) -> Iterator[str]:
         speed = case.nbytes / there
         yield (f"{case.name:24}{case.items / there / 1e9:10.3f} {case.unit:8}{speed / 1e9:8.0f}{speed / bandwidth:8.0%}"
                f"{here / there:9.1f} times")  # fmt: skip
-    lanes, one = taken["pull_lanes, 32 lanes"], taken["pull_lanes, 1 lane"]
+    lanes, one = taken["pull_lanes, 32 lanes"], taken["walk_rows, 1 lane"]
     yield f"32 lanes take {lanes / one:.2f} times as long as 1, so {32 * one / lanes:.1f} times as many lanes a second"
     yield from copies(sizes)
     yield cugraph_line(sizes)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ecograph.cpu import centrality
+from ecograph.cpu import centrality, chains
 from ecograph.cpu.slices import slices
 
-__all__ = ["KEEP", "CpuSteps", "Graph"]
+__all__ = ["KEEP", "CpuStep", "CpuSteps", "Graph"]
 
 KEEP = 0.85
 
@@ -29,31 +29,57 @@ class Graph:
 
 
 class CpuSteps:
-    """The CPU's kernel of one step, x <- 1 (S x + 1 e) + 0: the same operations as e + S x."""
+    """The CPU's steps over the same rows: those of the twin (Jacobi), one lane at a time, and for time its sweeps."""
 
     def __init__(self, graph: Graph, start: Any) -> None:
-        self.graph, self.lanes = graph, start.size
-        e = np.zeros((graph.n, start.size))
-        for lane, row in enumerate(start):
-            if row >= 0:
-                e[row, lane] = 1.0
-        self.rows = slices(graph.ptr, graph.column, graph.value)
-        self.scale, self.ends = np.ones(self.rows.slots), np.zeros(self.rows.slots, np.uint8)
-        self.e = self.rows.to_lanes(e)
-        self.x, self.new, self.nothing = (np.zeros_like(self.e) for _ in range(3))
-        self.ones = np.ones(self.e.size // self.rows.slots)
-        self.change = np.zeros(self.ones.size)
+        self.graph, self.start = graph, start
+        self.e = np.zeros((graph.n, start.size))
+        there = np.flatnonzero(start >= 0)
+        self.e[start[there], there] = 1.0
+        self.held, self.weight = np.full(-(-start.size // chains.WIDTH) * chains.WIDTH, -1, np.int32), np.ones(graph.n)
+        self.d, self.h, self.mass = np.zeros((0, 1)), np.zeros((0, 1)), np.zeros(0)
 
     def step(self) -> None:
-        """One more."""
-        self.change, _ = centrality.pagerank_step(
-            self.rows, self.scale, self.ends, self.nothing, self.e, self.ones, 1.0, self.x, self.new
+        """One sweep of all lanes, eight side by side; a single one by itself."""
+        width = 1 if self.start.size == 1 else chains.WIDTH
+        lanes = -(-self.start.size // width) * width
+        if not self.d.size:
+            self.d, self.h = (np.full((self.graph.n * lanes // width, width), 1.0) for _ in range(2))
+            self.mass = np.ones(lanes)
+        self.mass[:] = 1.0
+        graph = self.graph
+        chains.sweep_lanes(
+            graph.ptr, graph.column, graph.value, self.held[:lanes], self.weight, self.d, self.h, self.mass
         )
-        self.x, self.new = self.new, self.x
 
-    def after(self, steps: int) -> tuple[Any, Any]:
-        """x after so many steps from 0, and its last change in each lane."""
-        self.x[:] = 0.0
+    def after(
+        self, steps: int, *, by: float = 1.0, hold: bool = False, weight: Any = None, e: Any = None
+    ) -> tuple[Any, Any]:
+        """x = sum of (by G)^t e over t <= steps, and its last change in each lane."""
+        x = (self.e if e is None else e).copy()
+        d = x.copy()
         for _ in range(steps):
-            self.step()
-        return self.rows.from_lanes(self.x, self.lanes), self.change[: self.lanes]
+            for lane in range(d.shape[1]):
+                changed = by * centrality.pull(self.graph.ptr, self.graph.column, self.graph.value, d[:, lane].copy())
+                if hold and self.start[lane] >= 0:
+                    changed[self.start[lane]] = 0.0
+                d[:, lane] = changed
+            x += d
+        weights = np.ones(self.graph.n) if weight is None else weight
+        return x, (weights[:, None] * d).sum(0)
+
+
+class CpuStep:
+    """The CPU's kernel of a step of one lane, for time."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.rows = slices(graph.ptr, graph.column, graph.value)
+        slots = self.rows.slots
+        self.x, self.new, self.nothing = (np.zeros((slots, 1)) for _ in range(3))
+        self.scale, self.ends, self.held = np.ones(slots), np.zeros(slots, np.uint8), np.zeros(1)
+
+    def step(self) -> None:
+        """One."""
+        centrality.pagerank_step(
+            self.rows, self.scale, self.ends, self.nothing, self.nothing, self.held, 1.0, self.x, self.new
+        )

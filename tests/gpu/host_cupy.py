@@ -49,6 +49,10 @@ class ndarray:
         self._counts.update(read=1, got=self.nbytes)
         return self._host.copy()
 
+    def copy(self) -> ndarray:
+        """Another array on the device."""
+        return ndarray(self._host.copy(), self._counts)
+
 
 class _Kernel:
     def __init__(self, cupy: HostCupy, module: HostModule, name: str) -> None:

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 import ecograph.gpu
-from ecograph.gpu import chains, draws
+from ecograph.gpu import centrality, chains, draws
 from tests.gpu.graphs import Graph
 from tests.gpu.host_cupy import HostCupy
 
 N = 300
 HUB = Graph([chains.PIECE + 1, 65, *[1] * 65])
 ON_THE_HOST = {"_module.blocks", "_module.module", "_module.shortfall", "chains.Plan", "chains.Rows", "chains.plan",
-               "chains.bytes_needed"}  # fmt: skip
+               "chains.bytes_needed", "chains.bytes_at_most"}  # fmt: skip
 
 
 def drawn(name: str) -> Callable[[HostCupy], Callable[[], Any]]:
@@ -35,28 +35,71 @@ def copied(cupy: HostCupy) -> Callable[[], Any]:
     return lambda: chains.to_device(HUB.ptr, HUB.column, HUB.value)
 
 
+def kept(cupy: HostCupy) -> Callable[[], Any]:
+    found = chains.Kept()
+
+    def call() -> None:
+        rows = [found.rows(HUB.ptr, HUB.column, HUB.value) for _ in range(3)]
+        assert rows[0] is rows[1] is rows[2]  # and copied once
+
+    return call
+
+
 def pulled(cupy: HostCupy) -> Callable[[], Any]:
     rows = chains.to_device(HUB.ptr, HUB.column, HUB.value)
     return lambda: chains.pull_lanes(rows, np.zeros(33, np.int32), 0.0, 20)  # two times 32 lanes
 
 
+def walked(cupy: HostCupy) -> Callable[[], Any]:
+    rows = chains.to_device(HUB.ptr, HUB.column, HUB.value)
+    return lambda: centrality.walk_rows(rows, np.ones(HUB.n), -1.0, 20, weight=np.ones(HUB.n))
+
+
+def powered(cupy: HostCupy) -> Callable[[], Any]:
+    rows = chains.to_device(HUB.ptr, HUB.column, HUB.value)
+    return lambda: centrality.eigenvector(rows, np.ones(HUB.n), 1.0, -1.0, 20)
+
+
+def hubs_of(cupy: HostCupy) -> Callable[[], Any]:
+    into = chains.to_device(HUB.ptr, HUB.column, HUB.value)
+    out = chains.to_device(np.arange(HUB.n + 1), np.zeros(HUB.n, np.int32), np.ones(HUB.n))  # no long row
+    return lambda: centrality.hub_scores(into, out, np.ones(HUB.n), (1.0, 1.0), -1.0, 20)
+
+
 ONCE = {"launch": 1}
 PLAN = chains.plan(HUB.ptr)
+ROWS_BYTES = 12 * HUB.column.size + sum(np.asarray(each).nbytes for each in PLAN) - 8 + 8 * HUB.n  # wide is no array
+LOOKS = {"fold_told": 3, "read": 3 + 1, "got": 3 * 3 * 8 + 8 * HUB.n}  # after 8, 16 and 20 steps, and the result
+COPIED = {"copy": 8, "copied": ROWS_BYTES}
 EXPECTED: dict[str, tuple[Callable[[HostCupy], Callable[[], Any]], dict[str, int]]] = {
     **{f"draws.{name}": (drawn(name), {**ONCE, name: 1}) for name in draws.__all__},
+    "centrality.walk_rows": (
+        walked,
+        {**LOOKS, "launch": 20 + 20 + 3, "walk_rows": 20, "finish_walks": 20, "copy": 2, "copied": 2 * 8 * HUB.n},
+    ),
+    "centrality.eigenvector": (
+        powered,
+        {**LOOKS, "launch": 20 + 20 + 3, "power_rows": 20, "finish_powers": 20, "copy": 1, "copied": 8 * HUB.n},
+    ),
+    "centrality.hub_scores": (  # two products a step
+        hubs_of,
+        {**LOOKS, "launch": 40 + 20 + 3, "power_rows": 40, "finish_powers": 20, "copy": 1, "copied": 8 * HUB.n},
+    ),
     "chains.to_device": (
         copied,
-        {"copy": 7, "copied": 12 * HUB.column.size + sum(np.asarray(each).nbytes for each in PLAN) - 8},  # wide is none
+        COPIED,
     ),
+    "chains.Kept": (kept, COPIED),
     "chains.pull_lanes": (
         pulled,
         {
-            "launch": 2 * (20 + 20 + 3),
+            "launch": 2 * (1 + 20 + 20 + 3),
+            "begin_lanes": 2,
             "pull_lanes": 2 * 20,
             "finish_rows": 2 * 20,  # there is a long row
             "sum_changes": 2 * 3,  # after 8, 16 and 20 steps
-            "copy": 2,
-            "copied": 2 * 32 * 4,  # where lanes start
+            "copy": 2 * 2,
+            "copied": 2 * 2 * 32 * 4,  # where lanes start, and that none is held
             "read": 2 * (3 + 1),
             "got": 2 * (3 * 32 + HUB.n * 32) * 8,
         },
