@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ecograph.gpu._module import THREADS, module, shortfall
 
 __all__ = [
-    "LANES", "LOOK", "PIECE", "SHORT", "Kept", "Plan", "Rows", "bytes_at_most", "bytes_needed", "plan", "pull_lanes",
+    "LANES", "LOOK", "ONE", "PIECE", "SHORT", "Kept", "Plan", "Rows", "bytes_at_most", "bytes_needed", "plan", "pull_lanes",
     "to_device",
 ]  # fmt: skip
 
@@ -26,6 +26,7 @@ SHORT = 64  # arrows; up to so many a row is a warp's
 PIECE = 4096  # arrows; up to so many a row is a block's, and a longer one is cut into such pieces
 LOOK = 8  # steps between two looks at the change: one that isn't looked at waits for nothing
 VECTORS = 3  # of a lane: the change, the next one, and the sum
+ONE = 2  # lanes: as much memory as a vector by itself takes, in centrality.py
 
 
 class Plan(NamedTuple):
@@ -85,11 +86,11 @@ class Rows(NamedTuple):
         return self.plan.blocks + self.plan.long.size
 
 
-def bytes_needed(made: Plan, n: int, arrows: int) -> int:
-    """Device memory for rows and 32 lanes; an array begins at a multiple of 512 bytes."""
+def bytes_needed(made: Plan, n: int, arrows: int, lanes: int = LANES) -> int:
+    """Device memory for rows and lanes; an array begins at a multiple of 512 bytes. One vector takes that of ``ONE``."""
     tasks = sum(each.nbytes for each in made if not isinstance(each, int))
     places = VECTORS * n + made.bounds[-1] + 1 + made.blocks + made.long.size + 1 + 2
-    return 12 * arrows + tasks + 16 * n + 8 * LANES * int(places) + 17 * 512
+    return 12 * arrows + tasks + 16 * n + 8 * lanes * int(places) + 17 * 512
 
 
 def bytes_at_most(n: int, arrows: int, lanes: int = LANES) -> int:
@@ -102,12 +103,12 @@ def bytes_at_most(n: int, arrows: int, lanes: int = LANES) -> int:
     )
 
 
-def to_device(ptr: NDArray[np.int64], column: NDArray[np.int32], value: NDArray[np.float64]) -> Rows:
-    """Copy rows once. MemoryError where they and 32 lanes don't fit."""
+def to_device(ptr: NDArray[np.int64], column: NDArray[np.int32], value: NDArray[np.float64], lanes: int = LANES) -> Rows:
+    """Copy rows once. MemoryError where they and so many lanes don't fit."""
     import cupy
 
     made, n = plan(ptr), ptr.size - 1
-    if lacking := shortfall(bytes_needed(made, n, column.size)):
+    if lacking := shortfall(bytes_needed(made, n, column.size, lanes)):
         raise MemoryError(lacking)
     arrays = column, value, made.begin, made.end, made.target, made.long, made.bounds, np.ones(n)
     return Rows(n, made, *map(cupy.asarray, arrays))

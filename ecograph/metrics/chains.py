@@ -6,6 +6,7 @@ f_ok = N_ok / N_kk, each with a bound that follows from the residual of the resu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 
 from ecograph.cpu import chains as kernels
 from ecograph.cpu.components import Rows, compact_rows, flip_rows
-from ecograph.device import check_memory
+from ecograph.device import Choice, check_memory, choose, guarded
 from ecograph.errors import ConvergenceError
+from ecograph.gpu import centrality as gpu_walks
+from ecograph.gpu import chains as gpu
 from ecograph.metrics.components import Components
 from ecograph.metrics.operator import Dependence
 from ecograph.progress import Progress, track
@@ -26,6 +29,7 @@ __all__ = [
     "STRETCH",
     "Graph",
     "Visits",
+    "choose_device",
     "compact",
     "hitting",
     "hitting_at",
@@ -38,6 +42,7 @@ __all__ = [
 BATCH = 32  # lanes solved together: 4 blocks keep 4 threads busy and 24 bytes a lane and participant in memory
 STRETCH = 8  # sweeps between attempts to jump ahead: the smallest ratio needs some to become the rate
 MOST = 20_000  # sweeps before giving up
+MOST_STEPS = 100_000  # the same on a device, where a step does less than a sweep and nothing jumps ahead
 
 F8Array: TypeAlias = NDArray[np.float64]
 
@@ -53,6 +58,7 @@ class Graph:
     rows: Rows
     back: Rows  # transpose, numbered backwards
     circular: NDArray[np.bool_]  # is the node on a circle, so that N_kk > 1?
+    kept: gpu.Kept | None = None  # rows on the device, once they're needed there; None: sums are made on the CPU
 
     @property
     def n(self) -> int:
@@ -60,8 +66,21 @@ class Graph:
         return int(self.circular.size)
 
 
-def compact(dependence: Dependence, found: Components, *, barred: int = -1, lump: bool = True) -> Graph:
-    """The graph of the participants in ``found``; with ``lump``, each closed class becomes one node."""
+def choose_device(device: str, dependence: Dependence, found: Components, lanes: int) -> Choice:
+    """Where to sum chains over what is ``found``: rows and their transpose, of two graphs at most, and ``lanes``."""
+    n = found.order.size
+    arrows = int((dependence.ptr[found.order + 1] - dependence.ptr[found.order]).sum())
+    needs = gpu.bytes_at_most(n, arrows, max(lanes, gpu.ONE)) + 3 * gpu.bytes_at_most(n, arrows, 0)
+    return choose(device, needs, arrows * lanes)
+
+
+def compact(
+    dependence: Dependence, found: Components, *, barred: int = -1, lump: bool = True, on_gpu: bool = False
+) -> Graph:
+    """The graph of the participants in ``found``; with ``lump``, each closed class becomes one node.
+
+    With ``on_gpu`` sums over its chains are made on the device, where its rows stay for as long as it does.
+    """
     component = found.component[found.order]
     closed = found.closed[component] & lump
     fresh = np.ones(component.size, np.bool_)
@@ -70,7 +89,8 @@ def compact(dependence: Dependence, found: Components, *, barred: int = -1, lump
     node[found.order] = np.cumsum(fresh) - 1
     member = np.where(closed, np.int32(-1), found.order)[fresh]
     rows = compact_rows(dependence.ptr, dependence.provider, dependence.value, member, node, barred)
-    return Graph(node, rows, flip_rows(rows), ((found.size[component] > 1) & ~closed)[fresh])
+    circular = ((found.size[component] > 1) & ~closed)[fresh]
+    return Graph(node, rows, flip_rows(rows), circular, gpu.Kept() if on_gpu else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,15 +108,14 @@ def visits(graph: Graph, tol: float, *, damping: float = 1.0, progress: Progress
 
     N_ok - x_k = sum_j s_j N_jk and N_jk = f_jk N_kk <= N_kk, hence the bounds of ``Visits``.
     """
-    ptr, column, entry = graph.back
-    rows = ptr, column, entry * damping
     start, ones = np.zeros(1, np.int32), np.ones(graph.n)  # numbered backwards, the conductor is the first
     h, left, sweeps = _sum_chains(
-        rows, start, ones, tol, hold=False, label="chains from the conductor", progress=progress
-    )
+        graph, graph.back, start, ones, tol, hold=False, damping=damping, label="chains from the conductor",
+        progress=progress,
+    )  # fmt: skip
     if left.max() > tol:
-        raise _unfinished("from the conductor", left, tol)
-    over, under = _residual(rows, h, start, ones, hold=False)
+        raise _unfinished("from the conductor", left, tol, sweeps)
+    over, under = _residual(_damped(graph.back, damping), h, start, ones, hold=False)
     if (error := float(over[0] + under[0])) > 2.0 * tol:
         raise _rounded(error, tol, float(h.sum()))
     return Visits(h[::-1, 0].copy(), float(over[0]), float(under[0]), sweeps)
@@ -107,7 +126,7 @@ def returning(graph: Graph, x: F8Array) -> F8Array:
     if not graph.circular[-1]:
         return np.zeros(graph.n)
     start = np.array([graph.n - 1], np.int32)
-    h, _, _ = _sum_chains(graph.rows, start, x / x.sum(), 1e-6, hold=True, label="chains back", most=200)
+    h, _, _ = _sum_chains(graph, graph.rows, start, x / x.sum(), 1e-6, hold=True, label="chains back", most=200)
     return np.minimum(h[:, 0], 1.0)
 
 
@@ -147,9 +166,11 @@ def hitting_at(
     1 / m each, then in the row of each of these h - m under <= f <= h + m over: chains from it are 1 / m of all.
     """
     weight = found.x + found.over
-    h, left, sweeps = _sum_chains(graph.rows, nodes, weight, tol / 2, hold=True, label="candidates", progress=progress)
+    h, left, sweeps = _sum_chains(
+        graph, graph.rows, nodes, weight, tol / 2, hold=True, label="candidates", progress=progress
+    )
     if left.max() > tol / 2:
-        raise _unfinished("to the candidates", left, tol / 2)
+        raise _unfinished("to the candidates", left, tol / 2, sweeps)
     over, under = _residual(graph.rows, h, nodes, found.x, hold=True)
     over += found.over + found.under
     if (error := float((over + under).max())) > tol:
@@ -166,48 +187,91 @@ def hitting_vectors(
 
     For gradients, whose digits don't matter: until the change weighted by ``weight`` is <= goal.
     """
-    ptr, column, entry = graph.rows
-    rows = ptr, column, entry * damping
-    return _lanes(rows, weight, nodes, goal, hold=hold, label="gradients", progress=progress)
+    return _lanes(
+        graph, graph.rows, weight, nodes, goal, hold=hold, damping=damping, label="gradients", progress=progress
+    )
 
 
 def visits_of(graph: Graph, nodes: NDArray[np.int32], goal: float, progress: Progress = None) -> F8Array:
     """(n, lanes): row k of N for each k of ``nodes``, until chains of mass <= goal are on their way."""
     start = (graph.n - 1 - nodes).astype(np.int32)
-    found = _lanes(graph.back, np.ones(graph.n), start, goal, hold=False, label="gradients back", progress=progress)
+    found = _lanes(
+        graph, graph.back, np.ones(graph.n), start, goal, hold=False, label="gradients back", progress=progress
+    )
     return np.ascontiguousarray(found[::-1])
 
 
 def _lanes(
-    rows: Rows, weight: F8Array, start: NDArray[np.int32], goal: float, *, hold: bool, label: str, progress: Progress
-) -> F8Array:
+    graph: Graph, rows: Rows, weight: F8Array, start: NDArray[np.int32], goal: float,
+    *, hold: bool, damping: float = 1.0, label: str, progress: Progress,
+) -> F8Array:  # fmt: skip
     """Lanes side by side, BATCH at a time."""
     n, m = weight.size, start.size
     check_memory(8 * n * m, "the gradients", 'ask for intervals="none", or show fewer (top=)')
     out = np.empty((n, m))
     for begin in range(0, m, BATCH):
         some = start[begin : begin + BATCH]
-        h, left, _ = _sum_chains(rows, some, weight, goal, hold=hold, label=label, progress=progress)
+        h, left, sweeps = _sum_chains(
+            graph, rows, some, weight, goal, hold=hold, damping=damping, label=label, progress=progress
+        )
         if left.max() > goal:
-            raise _unfinished("for the gradients", left, goal)
+            raise _unfinished("for the gradients", left, goal, sweeps)
         width = h.shape[1]
         side = h.reshape(-1, n, width).transpose(1, 0, 2).reshape(n, -1)
         out[:, begin : begin + some.size] = side[:, : some.size]
     return out
 
 
+def _damped(rows: Rows, damping: float) -> Rows:
+    return rows if damping == 1.0 else (rows[0], rows[1], rows[2] * damping)
+
+
 def _sum_chains(
+    graph: Graph,
     rows: Rows,
     start: NDArray[np.int32],
     weight: F8Array,
     goal: float,
     *,
     hold: bool,
+    damping: float = 1.0,
     label: str,
     progress: Progress = None,
     most: int | None = None,
 ) -> tuple[F8Array, F8Array, int]:
-    """Sweep until the weighted change of every lane is <= goal; ``hold`` pins the rows in ``start`` at 1."""
+    """Sum until the weighted change of every lane is <= goal; ``hold`` pins the rows in ``start`` at 1."""
+    with track(progress, label, float(-np.log10(goal))) as tick:
+
+        def told(left: float) -> None:
+            tick(float(-np.log10(max(left, goal))))
+
+        if graph.kept is not None:
+            with guarded("the sums over chains"):
+                return _step_on_device(graph.kept.rows(*rows), start, weight, goal, hold, damping, told, most or MOST_STEPS)
+        return _sweep(_damped(rows, damping), start, weight, goal, hold, told, most or MOST)
+
+
+def _step_on_device(
+    rows: gpu.Rows, start: NDArray[np.int32], weight: F8Array, goal: float, hold: bool, damping: float,
+    told: Callable[[float], None], most: int,
+) -> tuple[F8Array, F8Array, int]:  # fmt: skip
+    """Steps, each from the last one: rho = P d for the last change d, and what bounds it is as for sweeps."""
+    check_memory(3 * 8 * rows.n * start.size, "the chains", "leave lenses='reach' out, or look at a smaller view")
+    if start.size == 1:
+        h, left, steps = gpu_walks.walk_rows(
+            rows, np.eye(1, rows.n, start[0])[0], goal, most, by=damping, held=int(start[0]) if hold else -1,
+            weight=weight, tick=told,
+        )  # fmt: skip
+        return h[:, None], np.array([left]), steps
+    x, change, steps = gpu.pull_lanes(rows, start, goal, most, by=damping, hold=hold, weight=weight, tick=told)
+    blocks = np.pad(x, ((0, 0), (0, -x.shape[1] % kernels.WIDTH))).reshape(rows.n, -1, kernels.WIDTH)
+    return np.ascontiguousarray(blocks.transpose(1, 0, 2)).reshape(-1, kernels.WIDTH), change, steps
+
+
+def _sweep(
+    rows: Rows, start: NDArray[np.int32], weight: F8Array, goal: float, hold: bool, told: Callable[[float], None],
+    most: int,
+) -> tuple[F8Array, F8Array, int]:  # fmt: skip
     n, lanes = weight.size, start.size
     width = 1 if lanes == 1 else kernels.WIDTH
     blocks = -(-lanes // width)
@@ -221,24 +285,23 @@ def _sum_chains(
     mass = np.zeros(blocks * width)
     mass[:lanes] = 1.0
     left = mass.copy()
-    with track(progress, label, float(-np.log10(goal))) as tick:
-        for sweep in range(1, (most or MOST) + 1):
-            if stretch := sweep % STRETCH == 0:
-                before[:] = d
-            if sweep == 1 and not hold:
-                kernels.begin_lanes(*rows, start, weight, d, h, mass)
-            else:
-                kernels.sweep_lanes(*rows, held, weight, d, h, mass)
-            if stretch:
-                kernels.stretch_lanes(before, weight, d, h, mass)
-            if sweep == 1 and hold:
-                d[pins] = 0.0
-            running = left > goal
-            left[running] = mass[running]
-            tick(float(-np.log10(max(left.max(), goal))))
-            if left.max() <= goal:
-                break
-            mass[:] = np.repeat(np.where(left.reshape(blocks, width).max(axis=1) > goal, 1.0, 0.0), width)
+    for sweep in range(1, most + 1):
+        if stretch := sweep % STRETCH == 0:
+            before[:] = d
+        if sweep == 1 and not hold:
+            kernels.begin_lanes(*rows, start, weight, d, h, mass)
+        else:
+            kernels.sweep_lanes(*rows, held, weight, d, h, mass)
+        if stretch:
+            kernels.stretch_lanes(before, weight, d, h, mass)
+        if sweep == 1 and hold:
+            d[pins] = 0.0
+        running = left > goal
+        left[running] = mass[running]
+        told(float(left.max()))
+        if left.max() <= goal:
+            break
+        mass[:] = np.repeat(np.where(left.reshape(blocks, width).max(axis=1) > goal, 1.0, 0.0), width)
     return h, left, sweep
 
 
@@ -250,9 +313,9 @@ def _residual(
     return kernels.residual_lanes(*rows, held, source, weight, h)
 
 
-def _unfinished(what: str, left: F8Array, goal: float) -> ConvergenceError:
+def _unfinished(what: str, left: F8Array, goal: float, sweeps: int) -> ConvergenceError:
     return ConvergenceError(
-        f"After {MOST:,} sweeps over the chains {what}, {left.max():.3g} of chain mass is still on its way "
+        f"After {sweeps:,} sweeps over the chains {what}, {left.max():.3g} of chain mass is still on its way "
         f"(wanted: {goal:.3g}). Hardly anything leaves the circles of dependence here.",
         hint="give the outside options (external_cost, or leak=0.01), ask for feedback=False, or a larger tol",
     )

@@ -64,9 +64,9 @@ class Rooted(Whole):
 
     def __init__(
         self, dependence: Dependence, found: Components, rows: NDArray[np.intp], restart: float, tol: float,
-        progress: Progress,
+        progress: Progress, on_gpu: bool = False,
     ) -> None:  # fmt: skip
-        self.graph = chains.compact(dependence, found, lump=False)
+        self.graph = chains.compact(dependence, found, lump=False, on_gpu=on_gpu)
         visits = chains.visits(self.graph, tol / 2, damping=1.0 - restart, progress=progress)
         self.x = restart * visits.x
         x = self.x[self.graph.node[rows]]
@@ -91,13 +91,14 @@ class Reach:
     tol: float
     barred: int = -1
     progress: Progress = None
+    on_gpu: bool = False
     lanes: set[int] = field(default_factory=set)
     sweeps: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.barred >= 0:
             self.found = components(self.dependence, np.array([self.o]), barred=self.barred)
-        self.graph = chains.compact(self.dependence, self.found, barred=self.barred)
+        self.graph = chains.compact(self.dependence, self.found, barred=self.barred, on_gpu=self.on_gpu)
         self.visits = chains.visits(self.graph, self.tol / 4, progress=self.progress)
         self.sweeps.append(self.visits.sweeps)
         self.node = self.graph.node[self.rows]

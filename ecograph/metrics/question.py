@@ -49,6 +49,7 @@ class Question:
     essentiality: Essentiality | None
     substitution: str
     progress: Progress
+    on_gpu: bool = False  # where sums over chains are made
 
     @property
     def closed(self) -> bool:
@@ -75,8 +76,9 @@ class Question:
         p = dependence(eco, layer=self.layer, relation_weights=self.fixed, leak=1.0 - self.p.keep)
         found = components(p, np.array([self.o]))
         return replace(
-            self, eco=eco, p=p, found=found, rows=rows, lenses=lenses, feedback=not self.first_round, progress=None
-        )
+            self, eco=eco, p=p, found=found, rows=rows, lenses=lenses, feedback=not self.first_round, progress=None,
+            on_gpu=False,
+        )  # fmt: skip
 
 
 def build_lenses(ask: Question) -> dict[str, Lens]:
@@ -88,7 +90,7 @@ def build_lenses(ask: Question) -> dict[str, Lens]:
     closures = Closures(partial(_close, ask), ask.rows.size)
     makers: dict[str, Callable[[], Lens]] = {
         "direct": lambda: Whole(direct(ask.p, ask.o, ask.rows)),
-        "rooted": lambda: Rooted(ask.p, ask.found, ask.rows, ask.restart, ask.tol, ask.progress),
+        "rooted": lambda: Rooted(ask.p, ask.found, ask.rows, ask.restart, ask.tol, ask.progress, ask.on_gpu),
         "brokerage": lambda: Whole(exactly(brokerage_rows(ask.p, np.array([ask.o]))[0][ask.rows])),
         "captive": lambda: Whole(exactly(captive_row(ask.p, ask.o)[ask.rows])),
         "substitutability": lambda: Whole(exactly(_substitutability(ask))),
@@ -101,7 +103,7 @@ def build_lenses(ask: Question) -> dict[str, Lens]:
         if ask.first_round or not ask.closed:
             barred = ask.o if ask.first_round else -1
             makers["first_round" if ask.first_round else "reach"] = lambda: Reach(
-                ask.p, ask.found, ask.o, ask.rows, ask.tol, barred, ask.progress
+                ask.p, ask.found, ask.o, ask.rows, ask.tol, barred, ask.progress, ask.on_gpu
             )
     asked = {*ask.lenses, "first_round"}
     return {name: makers[name]() for name in ORDER if name in asked and name in makers}

@@ -16,7 +16,8 @@ from ecograph.metrics import ledger_parts
 from ecograph.metrics.answer import Answer, answer
 from ecograph.metrics.candidates import external_resources, no_providers, of_role
 from ecograph.metrics.cascade_network import Essentiality
-from ecograph.metrics.components import components
+from ecograph.metrics.chains import BATCH, choose_device
+from ecograph.metrics.components import Components, components
 from ecograph.metrics.intervals import ENOUGH, METHODS, Asked
 from ecograph.metrics.lenses import one_step
 from ecograph.metrics.operator import Dependence, dependence
@@ -84,7 +85,8 @@ def reliance(
     replicates : how many, at least 20.
     drop : share of events dropped in each replicate, in (0, 1); for brokerage and captive.
     seed : of every draw; the same seed gives the same intervals.
-    device : "auto", "cpu" or "gpu".
+    device : "auto", "cpu" or "gpu": where the chains of ``rooted`` and ``reach`` are summed, and their gradients.
+        docs/gpu.md says when "auto" takes a device; everything else, replicates too, is the CPU's.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -103,7 +105,7 @@ def reliance(
     WindowError : no tie of the view counts.
     UnitError : relations of different units and nothing that says how to join them.
     ConvergenceError : ``tol`` can't be reached; the message says how far the sums came.
-    DeviceError : ``device="gpu"`` without one.
+    DeviceError : ``device="gpu"`` without one, or with lenses that have no GPU kernels; the device failed.
     EcographError : an unknown or impossible value of a parameter; the message names the allowed ones.
 
     Notes
@@ -134,17 +136,17 @@ def reliance(
     lenses = LENSES if isinstance(lenses, str) and lenses == "all" else lenses
     _check(lenses, by, top, restart, tol)
     asked = _asked(eco, intervals, seed, replicates, drop)
-    chosen = choose(device)
     o = eco.row_of(conductor)
     p = dependence(eco, layer=layer, relation_weights=relation_weights, normalise=normalise, leak=leak)
     if not p.row(o)[0].size:
         raise no_providers(eco, conductor, layer)
     found = components(p, np.array([o]))
     external = external_resources(eco, conductor, o, found)
+    chosen = _chosen(device, p, found, lenses, asked)
     ask = Question(
         eco, p, found, o, of_role(eco, external, role), tuple(lenses), restart, tol, feedback, layer, normalise,
         essentiality,
-        substitution, progress,
+        substitution, progress, chosen.device == "gpu",
     )  # fmt: skip
     got = answer(ask, by, int(top), asked)
     parameters = {
@@ -196,6 +198,18 @@ def _asked(eco: Ecosystem, intervals: str, seed: int, replicates: int, drop: flo
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
         raise EcographError(f"seed={seed!r} isn't a whole number from 0 to 2^63 - 1.", hint="seed=0")
     return Asked("none" if eco.ties.count is None else intervals, int(seed), int(replicates), float(drop))
+
+
+def _chosen(device: str, p: Dependence, found: Components, lenses: Sequence[str], asked: Asked) -> Choice:
+    """Where sums over chains are made: the one thing of this call that a device has kernels for."""
+    summed = [lens for lens in ("rooted", "reach") if lens in lenses]
+    if not summed:
+        return choose(device)
+    many = "reach" in summed or asked.method == "delta"
+    chosen = choose_device(device, p, found, BATCH if many else 1)
+    if chosen.device == "cpu":
+        return chosen
+    return Choice("gpu", f"{chosen.reason}, for the sums over chains of {' and '.join(summed)}")
 
 
 def _provenance(
