@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ecograph.gpu._module import THREADS, module, shortfall
 
 __all__ = [
-    "LANES", "LOOK", "ONE", "PIECE", "SHORT", "Kept", "Plan", "Rows", "bytes_at_most", "bytes_needed", "plan", "pull_lanes",
-    "to_device",
+    "LANES", "LOOK", "ONE", "PIECE", "SHORT", "Kept", "Plan", "Rows", "bytes_at_most", "bytes_needed", "plan",
+    "pull_lanes", "to_device",
 ]  # fmt: skip
 
 LANES = 32  # side by side: a warp
@@ -87,7 +87,7 @@ class Rows(NamedTuple):
 
 
 def bytes_needed(made: Plan, n: int, arrows: int, lanes: int = LANES) -> int:
-    """Device memory for rows and lanes; an array begins at a multiple of 512 bytes. One vector takes that of ``ONE``."""
+    """Device memory for rows and lanes; an array begins at a multiple of 512 bytes."""
     tasks = sum(each.nbytes for each in made if not isinstance(each, int))
     places = VECTORS * n + made.bounds[-1] + 1 + made.blocks + made.long.size + 1 + 2
     return 12 * arrows + tasks + 16 * n + 8 * lanes * int(places) + 17 * 512
@@ -103,7 +103,9 @@ def bytes_at_most(n: int, arrows: int, lanes: int = LANES) -> int:
     )
 
 
-def to_device(ptr: NDArray[np.int64], column: NDArray[np.int32], value: NDArray[np.float64], lanes: int = LANES) -> Rows:
+def to_device(
+    ptr: NDArray[np.int64], column: NDArray[np.int32], value: NDArray[np.float64], lanes: int = LANES
+) -> Rows:
     """Copy rows once. MemoryError where they and so many lanes don't fit."""
     import cupy
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from ecograph.cpu.slices import LANES, slices
 from ecograph.device import check_memory
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import ConvergenceError, EcographError
+from ecograph.metrics import centrality_gpu as gpu
 from ecograph.metrics.tie_graph import Rows, TieGraph, spread, tie_graph
 from ecograph.progress import Progress, track
 
@@ -35,6 +36,7 @@ def pagerank(
     layer: str | None = None,
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
+    device: str = "auto",
     progress: Progress = None,
 ) -> NDArray[np.float64]:
     r"""PageRank of every participant; ``networkx.pagerank`` with the same names.
@@ -55,6 +57,7 @@ def pagerank(
     dangling : d by id, where a walk goes on from participants without arrows out; None: r.
     reverse : True for the dependence graph, receiver -> provider; False takes provider -> receiver, as stored.
     layer, relation_weights, normalise : as for ``reliance``.
+    device : "auto", "cpu" or "gpu": docs/gpu.md says when "auto" takes a device.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -67,6 +70,7 @@ def pagerank(
     UnitError : the relations have different units and nothing says how to join them.
     ParticipantError : an id that isn't there.
     ConvergenceError : ``tol`` isn't reached in ``max_iter`` steps.
+    DeviceError : ``device="gpu"`` without one; the device failed.
     EcographError : an impossible value of a parameter.
 
     Notes
@@ -94,6 +98,15 @@ def pagerank(
     restart = _lanes(eco, personalization)
     dangle = restart if dangling is None else np.repeat(spread(eco, dangling, "dangling")[:, None], restart.shape[1], 1)
     start = restart if nstart is None else np.repeat(spread(eco, nstart, "nstart")[:, None], restart.shape[1], 1)
+    if gpu.on_gpu(device, graph.n, graph.into.column.size, restart.shape[1] + (dangling is not None)):
+        with track(progress, "pagerank", float(-np.log10(tol))) as tick:
+            start, error, steps = gpu.pagerank(
+                graph, _unit_of(graph, weight is not None), restart, None if dangling is None else dangle[:, :1], alpha,
+                tol, max_iter, _towards(tick, tol),
+            )  # fmt: skip
+        if error <= tol:
+            return start[:, 0].copy() if single else start
+        max_iter = max(1, max_iter - steps)
     x = _walk(graph, weight is not None, restart, dangle, start, alpha, max_iter, tol, progress)
     return x[:, 0].copy() if single else x
 
@@ -112,6 +125,15 @@ def _lanes(eco: Ecosystem, personalization: Vector | Sequence[Vector] | None) ->
     return lanes
 
 
+def _unit_of(graph: TieGraph, weighted: bool) -> float:
+    """So that 1 / out is finite, whatever the unit."""
+    return float(0.5 ** np.frexp(graph.into.amount.max())[1]) if weighted else 1.0
+
+
+def _towards(tick: Callable[[float], None], tol: float) -> Callable[[float], None]:
+    return lambda left: tick(float(-np.log10(max(left, tol))))
+
+
 def _walk(
     graph: TieGraph,
     weighted: bool,
@@ -124,7 +146,7 @@ def _walk(
     progress: Progress,
 ) -> NDArray[np.float64]:
     """Steps on x * scale, x's part for one unit of weight out: what is gathered then needs no share an arrow."""
-    unit = 0.5 ** np.frexp(graph.into.amount.max())[1] if weighted else 1.0  # 1 / out is finite, whatever the unit
+    unit = _unit_of(graph, weighted)
     out = kernels.row_sums(graph.out.ptr, graph.out.amount * unit)
     ends, lanes = out == 0.0, restart.shape[1]
     rows = slices(graph.into.ptr, graph.into.column, graph.into.amount * unit if weighted else None)
@@ -159,6 +181,7 @@ def katz_centrality(
     layer: str | None = None,
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
+    device: str = "auto",
     progress: Progress = None,
 ) -> NDArray[np.float64]:
     r"""Katz centrality of every participant; ``networkx.katz_centrality`` with the same names.
@@ -176,6 +199,7 @@ def katz_centrality(
     weight : "weight", or None (as in NetworkX): every arrow counts 1.
     reverse : True for the dependence graph, receiver -> provider; False takes provider -> receiver, as stored.
     layer, relation_weights, normalise : as for ``reliance``.
+    device : "auto", "cpu" or "gpu": docs/gpu.md says when "auto" takes a device.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -187,6 +211,7 @@ def katz_centrality(
     WindowError : no tie of the view counts.
     UnitError : the relations have different units and nothing says how to join them.
     ConvergenceError : the walks don't add up: ``alpha`` is too large, or ``max_iter`` too small.
+    DeviceError : ``device="gpu"`` without one; the device failed.
     EcographError : an impossible value of a parameter.
 
     Notes
@@ -211,7 +236,8 @@ def katz_centrality(
         raise EcographError(f"alpha={alpha} isn't a number >= 0.", hint="alpha=0.1")
     graph = tie_graph(eco, weight=weight, reverse=reverse, layer=layer, relation_weights=relation_weights,
                       normalise=normalise)  # fmt: skip
-    x = _sum_walks(graph.into, alpha, _sources(eco, beta), max_iter, tol, progress)
+    given = graph.into, alpha, _sources(eco, beta), max_iter, tol, progress
+    x = _walks_on_gpu(*given) if gpu.on_gpu(device, graph.n, graph.into.column.size) else _sum_walks(*given)
     return x / np.sqrt((x * x).sum()) if normalized else x
 
 
@@ -248,8 +274,22 @@ def _sum_walks(
             if step == mark:
                 begun, mark = d, 2 * mark
                 since[:] = 0.0
-    raise ConvergenceError(
-        f"After {step:,} steps the walks of katz_centrality at alpha={alpha} haven't added up to tol={tol:.1g}.",
+    raise _endless(step, alpha, tol)
+
+
+def _walks_on_gpu(
+    into: Rows, alpha: float, beta: NDArray[np.float64], max_iter: int, tol: float, progress: Progress
+) -> NDArray[np.float64]:
+    with track(progress, "walks", float(-np.log10(tol))) as tick:
+        x, error, steps = gpu.walks(into.ptr, into.column, into.amount, alpha, beta, tol, max_iter, _towards(tick, tol))
+    if error > tol or not np.isfinite(x).all():
+        raise _endless(steps, alpha, tol)
+    return x
+
+
+def _endless(steps: int, alpha: float, tol: float) -> ConvergenceError:
+    return ConvergenceError(
+        f"After {steps:,} steps the walks of katz_centrality at alpha={alpha} haven't added up to tol={tol:.1g}.",
         hint="alpha has to be below 1 / (largest eigenvalue of the ties): take a smaller alpha, or a larger max_iter",
     )
 
@@ -274,6 +314,7 @@ def hits(
     layer: str | None = None,
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
+    device: str = "auto",
     progress: Progress = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     r"""Hubs and authorities; ``networkx.hits`` with the same names.
@@ -290,6 +331,7 @@ def hits(
     weight : "weight", or None: every arrow counts 1.
     reverse : True for receiver -> provider: hubs and authorities change places.
     layer, relation_weights, normalise : as for ``reliance``.
+    device : "auto", "cpu" or "gpu": docs/gpu.md says when "auto" takes a device.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -302,6 +344,7 @@ def hits(
     WindowError : no tie of the view counts.
     UnitError : the relations have different units and nothing says how to join them.
     ConvergenceError : ``tol`` isn't reached in ``max_iter`` steps: the two first singular values are nearly the same.
+    DeviceError : ``device="gpu"`` without one; the device failed.
     EcographError : an impossible value of a parameter.
 
     Notes
@@ -325,7 +368,10 @@ def hits(
                       normalise=normalise)  # fmt: skip
     h = np.full(graph.n, 1.0 / graph.n) if nstart is None else spread(eco, nstart, "nstart")
     with track(progress, "hits", float(-np.log10(tol))) as tick:
-        for _ in range(max_iter):
+        steps = 0
+        if gpu.on_gpu(device, graph.n, graph.into.column.size, copies=2):
+            h, steps = gpu.hub_scores(graph, h, tol, max_iter, _towards(tick, tol))
+        for _ in range(max(1, max_iter - steps)):
             a = _unit(kernels.pull(graph.into.ptr, graph.into.column, graph.into.amount, h))
             new = _unit(kernels.pull(graph.out.ptr, graph.out.column, graph.out.amount, a))
             change = float(np.abs(new - h).sum())
@@ -355,6 +401,7 @@ def eigenvector_centrality(
     layer: str | None = None,
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
+    device: str = "auto",
     progress: Progress = None,
 ) -> NDArray[np.float64]:
     r"""Eigenvector centrality of every participant; ``networkx.eigenvector_centrality`` with the same names.
@@ -370,6 +417,7 @@ def eigenvector_centrality(
     weight : "weight", or None (as in NetworkX): every arrow counts 1.
     reverse : True for the dependence graph, receiver -> provider; False takes provider -> receiver, as stored.
     layer, relation_weights, normalise : as for ``reliance``.
+    device : "auto", "cpu" or "gpu": docs/gpu.md says when "auto" takes a device.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -381,6 +429,7 @@ def eigenvector_centrality(
     WindowError : no tie of the view counts.
     UnitError : the relations have different units and nothing says how to join them.
     ConvergenceError : ``tol`` isn't reached in ``max_iter`` steps.
+    DeviceError : ``device="gpu"`` without one; the device failed.
     EcographError : an impossible value of a parameter; or a graph without circles, where the only eigenvalue is 0.
 
     Notes
@@ -412,7 +461,11 @@ def eigenvector_centrality(
     x = x / _norm(x)
     error = np.inf
     with track(progress, "eigenvector", float(-np.log10(tol))) as tick:
-        for _ in range(max_iter):
+        steps = 0
+        if gpu.on_gpu(device, graph.n, graph.into.column.size):
+            x, steps = gpu.eigenvector(graph, x, tol, max_iter, _towards(tick, tol))
+            x /= _norm(x)
+        for _ in range(max(1, max_iter - steps)):
             y = kernels.pull(graph.into.ptr, graph.into.column, graph.into.amount, x)
             value = float((x * y).sum())
             if value > 0.0:

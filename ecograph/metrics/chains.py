@@ -247,7 +247,9 @@ def _sum_chains(
 
         if graph.kept is not None:
             with guarded("the sums over chains"):
-                return _step_on_device(graph.kept.rows(*rows), start, weight, goal, hold, damping, told, most or MOST_STEPS)
+                return _step_on_device(
+                    graph.kept.rows(*rows), start, weight, goal, hold, damping, told, most or MOST_STEPS
+                )
         return _sweep(_damped(rows, damping), start, weight, goal, hold, told, most or MOST)
 
 

@@ -16,6 +16,7 @@ from ecograph.html import quoted
 from ecograph.metrics import chains
 from ecograph.metrics.cascade import Weights, weights_of
 from ecograph.metrics.cascade_network import Built, build
+from ecograph.metrics.centrality_gpu import on_gpu, walks
 from ecograph.metrics.components import components
 from ecograph.metrics.lenses import Reach
 from ecograph.metrics.operator import Dependence, dependence
@@ -36,6 +37,7 @@ def esri_linear(
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
     tol: float = 1e-10,
+    device: str = "auto",
     progress: Progress = None,
 ) -> pl.DataFrame:
     r"""The systemic risk index of all closures in closed form, channel by channel.
@@ -48,6 +50,7 @@ def esri_linear(
     weights : v, as for ``esri``.
     layer, relation_weights, normalise : as for ``esri``.
     tol : largest absolute error of a value, in [1e-14, 0.1].
+    device : "auto", "cpu" or "gpu": docs/gpu.md says when "auto" takes a device.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -59,7 +62,7 @@ def esri_linear(
 
     Raises
     ------
-    WindowError, UnitError, EcographError : as for ``esri``.
+    WindowError, UnitError, DeviceError, EcographError : as for ``esri``.
     ConvergenceError : ``tol`` can't be reached.
 
     Notes
@@ -80,7 +83,7 @@ def esri_linear(
     built = build(eco, None, layer, relation_weights, normalise)
     share = weights_of(eco, weights, built.out)
     p = dependence(eco, layer=layer, relation_weights=relation_weights, normalise=normalise)
-    up, down = (_closures(operator, share, tol, progress) for operator in (built.sells, p))
+    up, down = (_closures(operator, share, tol, device, progress) for operator in (built.sells, p))
     return pl.DataFrame(
         {"id": eco.ids, "total": pl.Series([None] * len(eco), dtype=pl.Float64), "down": down, "up": up}
     )
@@ -93,6 +96,7 @@ def hypothetical_extraction(
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
     tol: float = 1e-10,
+    device: str = "auto",
     progress: Progress = None,
 ) -> F8Array:
     r"""Output that is lost when each participant is extracted: its row, its column and its demand removed.
@@ -106,6 +110,7 @@ def hypothetical_extraction(
     eco : the ecosystem, or a view of it.
     layer, relation_weights, normalise : as for ``reliance``.
     tol : largest error, as a share of all output, in [1e-14, 0.1].
+    device : "auto", "cpu" or "gpu": docs/gpu.md says when "auto" takes a device.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -114,7 +119,7 @@ def hypothetical_extraction(
 
     Raises
     ------
-    WindowError, UnitError, EcographError, ConvergenceError : as for ``esri_linear``.
+    WindowError, UnitError, DeviceError, EcographError, ConvergenceError : as for ``esri_linear``.
 
     Notes
     -----
@@ -136,7 +141,7 @@ def hypothetical_extraction(
     _check(tol)
     built = build(eco, None, layer, relation_weights, normalise)
     total = float(built.revenue.sum())
-    lost: F8Array = total * _closures(built.sells, built.revenue / total, tol, progress)
+    lost: F8Array = total * _closures(built.sells, built.revenue / total, tol, device, progress)
     return lost
 
 
@@ -148,6 +153,7 @@ def leontief_totals(
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
     tol: float = 1e-10,
+    device: str = "auto",
     progress: Progress = None,
 ) -> F8Array:
     r"""Output that each participant needs for a given final demand.
@@ -163,6 +169,7 @@ def leontief_totals(
         what is missing, each one's output less its sales to participants that put something out themselves.
     layer, relation_weights, normalise : as for ``reliance``.
     tol : largest relative error of a value, in [1e-14, 0.1].
+    device : "auto", "cpu" or "gpu": docs/gpu.md says when "auto" takes a device.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -174,7 +181,7 @@ def leontief_totals(
     ------
     EcographError : f isn't made of numbers >= 0, or asks for output of a closed class, where the sum diverges.
     ConvergenceError : ``tol`` can't be reached.
-    WindowError, UnitError : as for ``reliance``.
+    WindowError, UnitError, DeviceError : as for ``reliance``.
 
     Notes
     -----
@@ -205,7 +212,7 @@ def leontief_totals(
         )
     makes = built.revenue > 0
     need = np.divide(f, built.revenue, out=np.zeros_like(f), where=makes)
-    return np.where(makes, built.revenue * _sum(built.sells, need, tol, progress), f)
+    return np.where(makes, built.revenue * _sum(built.sells, need, tol, device, progress), f)
 
 
 def counterfactual_visits(
@@ -218,6 +225,7 @@ def counterfactual_visits(
     normalise: str | None = None,
     leak: float = 0.0,
     tol: float = 1e-10,
+    device: str = "auto",
     progress: Progress = None,
 ) -> F8Array:
     r"""How often chains of dependence from a conductor pass everyone, when one participant is out.
@@ -231,6 +239,7 @@ def counterfactual_visits(
     removed : each k, one at a time; not the conductor.
     layer, relation_weights, normalise, leak : as for ``reliance``.
     tol : residual of each sum over chains, in [1e-14, 0.1]; errors are at most about 4 tol times the largest N_jj.
+    device : "auto", "cpu" or "gpu": docs/gpu.md says when "auto" takes a device.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -242,7 +251,7 @@ def counterfactual_visits(
     ------
     ParticipantError : no such participant.
     EcographError : the conductor is to be removed, or depends on a closed class: N doesn't exist there.
-    ConvergenceError, WindowError, UnitError : as for ``reliance``.
+    ConvergenceError, WindowError, UnitError, DeviceError : as for ``reliance``.
 
     Notes
     -----
@@ -268,17 +277,18 @@ def counterfactual_visits(
     check_memory(8 * n * rows.size, "the visits", "ask for fewer at a time")
     p = dependence(eco, layer=layer, relation_weights=relation_weights, normalise=normalise, leak=leak)
     found = components(p, np.array([o]))
+    there = chains.choose_device(device, p, found, 1).device == "gpu"
     if found.closed.any():
         raise EcographError(
             f"{quoted([conductor])} depends on a closed class: chains in it never end, and N doesn't exist.",
             hint="give external_cost to one of its members, or leak=0.01",
         )
-    graph = chains.compact(p, found)
+    graph = chains.compact(p, found, on_gpu=there)
     base = chains.visits(graph, tol, progress=progress)
     out = np.tile(_spread(base.x, graph, n), (rows.size, 1))
     for line, k in zip(out, rows, strict=True):
         if graph.node[k] >= 0:
-            beyond = chains.compact(p, components(p, np.array([k])))
+            beyond = chains.compact(p, components(p, np.array([k])), on_gpu=there)
             low, _, _ = chains.hitting(graph, base, graph.node[[k]], max(tol, 4 * (base.over + base.under)))
             line -= low[0] * _spread(chains.visits(beyond, tol).x, beyond, n)
             line[k] = 0.0
@@ -298,7 +308,7 @@ def _spread(x: F8Array, graph: chains.Graph, n: int) -> F8Array:
     return out
 
 
-def _closures(operator: Dependence, share: F8Array, tol: float, progress: Progress) -> F8Array:
+def _closures(operator: Dependence, share: F8Array, tol: float, device: str, progress: Progress) -> F8Array:
     """sum_i share_i N_ik / N_kk: the reach of one more participant, which depends on each by its share."""
     some = np.flatnonzero(share > 0).astype(np.int32)
     n = share.size
@@ -316,7 +326,8 @@ def _closures(operator: Dependence, share: F8Array, tol: float, progress: Progre
     found = components(whole, np.array([n]))
     rows = np.flatnonzero(found.component[:n] >= 0)
     out = np.zeros(n)
-    out[rows] = Reach(whole, found, n, rows, tol, progress=progress).values(np.arange(rows.size)).low
+    there = chains.choose_device(device, whole, found, chains.BATCH).device == "gpu"
+    out[rows] = Reach(whole, found, n, rows, tol, progress=progress, on_gpu=there).values(np.arange(rows.size)).low
     return out
 
 
@@ -339,10 +350,16 @@ def _demand(eco: Ecosystem, given: Mapping[str, float] | Sequence[float] | F8Arr
     return f
 
 
-def _sum(operator: Dependence, start: F8Array, tol: float, progress: Progress) -> F8Array:
+def _sum(operator: Dependence, start: F8Array, tol: float, device: str, progress: Progress) -> F8Array:
     """Start + Q start + Q^2 start + ..., each value to a relative ``tol``."""
     x, d, begun, since, error = start.copy(), start, start, np.zeros_like(start), np.inf
     with track(progress, "totals", float(-np.log10(tol))) as tick:
+        if on_gpu(device, start.size, operator.provider.size):
+            found, error, _ = walks(operator.ptr, operator.provider, operator.value, 1.0, start, tol, MOST,
+                                    lambda left: tick(float(-np.log10(max(left, tol)))))  # fmt: skip
+            if error <= tol:
+                return found
+            raise _endless(error, tol)
         for step in range(1, MOST + 1):
             d = pull(operator.ptr, operator.provider, operator.value, d)
             x += d
@@ -358,7 +375,11 @@ def _sum(operator: Dependence, start: F8Array, tol: float, progress: Progress) -
                 if error <= tol:
                     return x
                 begun, since = d, np.zeros_like(start)
-    raise ConvergenceError(
+    raise _endless(error, tol)
+
+
+def _endless(error: float, tol: float) -> ConvergenceError:
+    return ConvergenceError(
         f"After {MOST:,} steps the totals are only known to {error:.1g} of their value (wanted: {tol:.1g}).",
         hint="hardly anything leaves some circle of sales: give external_demand, or ask for a larger tol",
     )

@@ -32,6 +32,7 @@ def reach(
     normalise: str | None = None,
     leak: float = 0.0,
     tol: float = 1e-10,
+    device: str = "auto",
     progress: Progress = None,
 ) -> NDArray[np.float64]:
     r"""Probability that a chain of dependence from each conductor ever needs each candidate.
@@ -49,6 +50,7 @@ def reach(
     relation_weights, normalise : how amounts of different units are joined, as for ``reliance``.
     leak : share in [0, 1) of every participant's inputs bought outside the data, besides ``external_cost``.
     tol : largest absolute error, in [1e-14, 0.1].
+    device : "auto", "cpu" or "gpu": docs/gpu.md says when "auto" takes a device.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -62,6 +64,7 @@ def reach(
     WindowError : no tie of the view counts.
     UnitError : relations of different units and nothing that says how to join them.
     ConvergenceError : ``tol`` can't be reached; the message says how far the sums came.
+    DeviceError : ``device="gpu"`` without one; the device failed.
     MemoryLimitError : the result doesn't fit, or 768 bytes a participant reached.
     EcographError : an impossible ``leak`` or ``tol``.
 
@@ -100,7 +103,7 @@ def reach(
     found = np.zeros((o.size, k.size))
     for start in range(0, o.size if k.size else 0, TOGETHER):
         some = slice(start, start + TOGETHER)
-        found[some] = _Many(p, o[some], k, tol, progress).values()
+        found[some] = _Many(p, o[some], k, tol, device, progress).values()
     return found[at_o][:, of_k]
 
 
@@ -108,12 +111,14 @@ class _Many:
     """Conductors and candidates by row, each once and rising; ``root`` is the participant made up of all conductors."""
 
     def __init__(
-        self, p: Dependence, o: NDArray[np.int64], k: NDArray[np.int64], tol: float, progress: Progress
+        self, p: Dependence, o: NDArray[np.int64], k: NDArray[np.int64], tol: float, device: str, progress: Progress
     ) -> None:
         self.p, self.o, self.k, self.tol, self.progress = p, o, k, tol, progress
         root = np.array([p.ptr.size - 1])
         joined = _with_root(p, o)
-        self.graph = chains.compact(joined, components(joined, root))
+        found = components(joined, root)
+        self.on_gpu = chains.choose_device(device, joined, found, chains.BATCH).device == "gpu"
+        self.graph = chains.compact(joined, found, on_gpu=self.on_gpu)
         self.node = self.graph.node[k]
 
     def values(self) -> NDArray[np.float64]:
@@ -141,7 +146,7 @@ class _Many:
         """Off the circles f_ok = N_ok: a lane for each conductor, of the graph that it reaches."""
         with track(self.progress, "conductors", self.o.size) as tick:
             for q, o in enumerate(self.o):
-                graph = chains.compact(self.p, components(self.p, np.array([o])))
+                graph = chains.compact(self.p, components(self.p, np.array([o])), on_gpu=self.on_gpu)
                 visits = chains.visits(graph, self.tol / 2)
                 node = graph.node[self.k]
                 mine = simple & (node >= 0)
