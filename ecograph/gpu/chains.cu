@@ -14,12 +14,14 @@
 #define WARPS 8  // of a block
 #define ROWS 4   // short rows that a warp takes, so that sizes of changes are few
 
-// Arrows begin to end - 1 of one row, in one lane.
+// Arrows begin to end - 1 of one row, in one lane. With `own`, each lane has its values: those of arrow e are
+// value[32 e] to value[32 e + 31].
 __device__ double pulled(
-    const int* column, const double* value, const double* d, long long begin, long long end, int lane)
+    const int* column, const double* value, const double* d, long long begin, long long end, int lane, int own)
 {
     double total = 0.0;
-    for (long long e = begin; e < end; ++e) total += value[e] * d[(long long)column[e] * LANES + lane];
+    for (long long e = begin; e < end; ++e)
+        total += value[own ? e * LANES + lane : e] * d[(long long)column[e] * LANES + lane];
     return total;
 }
 
@@ -46,7 +48,7 @@ __device__ double folded(const double* part, int lane)
 // piece p of a long row. With `look`, change[b] is by lane the sum of weight * d' over the rows that block b stored.
 extern "C" __global__ void __launch_bounds__(256) pull_lanes(
     const long long* begin, const long long* end, const int* target, long long wide, long long tasks, const int* column,
-    const double* value, double by, const int* held, const double* weight, const double* d, double* next, double* x,
+    const double* value, int own, double by, const int* held, const double* weight, const double* d, double* next, double* x,
     double* piece, double* change, int look)
 {
     __shared__ double part[WARPS * LANES];
@@ -56,7 +58,7 @@ extern "C" __global__ void __launch_bounds__(256) pull_lanes(
     if (b < wide) {
         const long long each = (end[b] - begin[b] + WARPS - 1) / WARPS;
         const long long from = begin[b] + warp * each, to = from + each < end[b] ? from + each : end[b];
-        part[threadIdx.x] = pulled(column, value, d, from, to, lane);
+        part[threadIdx.x] = pulled(column, value, d, from, to, lane, own);
         __syncthreads();
         if (warp == 0) {
             const double total = folded(part, lane);
@@ -68,7 +70,7 @@ extern "C" __global__ void __launch_bounds__(256) pull_lanes(
     }
     const long long first = wide + ((b - wide) * WARPS + warp) * ROWS;
     for (long long t = first; t < first + ROWS && t < tasks; ++t) {
-        const double total = pulled(column, value, d, begin[t], end[t], lane);
+        const double total = pulled(column, value, d, begin[t], end[t], lane, own);
         moved += stored(by * total, held, weight, next, x, target[t], lane, look);
     }
     if (!look) return;
@@ -112,4 +114,35 @@ extern "C" __global__ void begin_lanes(const int* start, double* d, double* x)
     if (at < 0) return;
     d[at] = 1.0;
     x[at] = 1.0;
+}
+
+// By lane the sums of the positive and the negative parts of e + y - x, which for y = G x tells how far x is from the
+// sum that it stands for; e is 1 in row start[l]. A warp takes ROWS rows; block b tells plus[b] and minus[b].
+extern "C" __global__ void __launch_bounds__(256) residual_rows(
+    const int* start, const double* y, const double* x, double* plus, double* minus, long long rows)
+{
+    __shared__ double more[WARPS * LANES];
+    __shared__ double less[WARPS * LANES];
+    const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
+    const long long b = blockIdx.x, first = (b * WARPS + warp) * ROWS;
+    double over = 0.0, under = 0.0;
+    for (long long r = first; r < first + ROWS && r < rows; ++r) {
+        const double rho = ((start[lane] == r ? 1.0 : 0.0) - x[r * LANES + lane]) + y[r * LANES + lane];
+        if (rho > 0.0) over += rho;
+        else under -= rho;
+    }
+    more[threadIdx.x] = over;
+    less[threadIdx.x] = under;
+    __syncthreads();
+    if (warp == 0) plus[b * LANES + lane] = folded(more, lane);
+    if (warp == 1) minus[b * LANES + lane] = folded(less, lane);
+}
+
+// Rows at[k] of x, one after another; a warp each.
+extern "C" __global__ void __launch_bounds__(256) take_rows(
+    const long long* at, const double* x, double* out, long long count)
+{
+    const long long k = (long long)blockIdx.x * WARPS + threadIdx.x / LANES;
+    const int lane = threadIdx.x % LANES;
+    if (k < count) out[k * LANES + lane] = x[at[k] * LANES + lane];
 }

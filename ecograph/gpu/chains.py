@@ -79,6 +79,7 @@ class Rows(NamedTuple):
     long: Any
     bounds: Any
     ones: Any
+    own: bool = False  # each of 32 lanes has values of its own
 
     @property
     def changes(self) -> int:
@@ -167,41 +168,74 @@ def _some_lanes(
         d = cupy.asarray(np.concatenate([start, np.zeros((rows.n, LANES - lanes))], axis=1))
         x, held = d.copy(), cupy.asarray(nobody)
     else:
-        d, x = (cupy.zeros((rows.n, LANES), np.float64) for _ in range(2))
         held = cupy.asarray(np.concatenate([start, nobody[lanes:]]).astype(np.int32))
-        module("chains").get_function("begin_lanes")((1,), (LANES,), (held, d, x))
+        d, x = begun(rows, held)
         held = held if hold else cupy.asarray(nobody)
     given = by, held, rows.ones if weight is None else cupy.asarray(weight)
-    other = cupy.empty((rows.n, LANES), np.float64)
-    piece = cupy.empty((int(rows.plan.bounds[-1]) + 1) * LANES, np.float64)
-    change = cupy.empty((rows.changes + 1) * LANES, np.float64)
-    total = cupy.empty(LANES, np.float64)
+    moved, steps = sum_lanes(rows, given, [d, cupy.empty((rows.n, LANES), np.float64)], x, goal, most, tick)[:2]
+    return x.get()[:, :lanes], moved[:lanes], steps
+
+
+def begun(rows: Rows, start: Any) -> tuple[Any, Any]:
+    """Two times 32 lanes that are 1 in the row that ``start`` tells, and else 0."""
+    import cupy
+
+    d, x = (cupy.zeros((rows.n, LANES), np.float64) for _ in range(2))
+    module("chains").get_function("begin_lanes")((1,), (LANES,), (start, d, x))
+    return d, x
+
+
+class Sums(NamedTuple):
+    """What blocks of a step tell of, and where rows in pieces are put together."""
+
+    piece: Any
+    change: Any
+    total: Any
+
+
+def sums(rows: Rows) -> Sums:
+    """Memory for it."""
+    import cupy
+
+    sizes = (int(rows.plan.bounds[-1]) + 1) * LANES, (rows.changes + 1) * LANES, LANES
+    return Sums(*(cupy.empty(size, np.float64) for size in sizes))
+
+
+def sum_lanes(rows: Rows, given: Any, d: list[Any], x: Any, goal: float, most: int, tick: Any) -> tuple[Any, int, Sums]:
+    """Step until all is there, with two places for the change; x takes it up."""
+    made = sums(rows)
     moved, steps = np.full(LANES, np.inf), 0
     while steps < most and not (moved <= goal).all():
         steps += 1
         look = steps % LOOK == 0 or steps == most
-        _step(rows, given, d, other, x, piece, change, look)
-        d, other = other, d
+        step(rows, given, d[0], d[1], x, made, look)
+        d.reverse()
         if look:
-            module("chains").get_function("sum_changes")((1,), (THREADS,), (change, np.int64(rows.changes), total))
-            moved = total.get()
+            moved = folded(made.change, rows.changes, made.total)
             if tick:
                 tick(float(moved.max()))
-    return x.get()[:, :lanes], moved[:lanes], steps
+    return moved, steps, made
 
 
-def _step(rows: Rows, given: Any, d: Any, other: Any, x: Any, piece: Any, change: Any, look: bool) -> None:
+def folded(change: Any, blocks: int, total: Any) -> Any:
+    """What blocks told, as one number a lane: a launch and a read."""
+    module("chains").get_function("sum_changes")((1,), (THREADS,), (change, np.int64(blocks), total))
+    return total.get()
+
+
+def step(rows: Rows, given: Any, d: Any, other: Any, x: Any, made: Sums, look: bool) -> None:
     """One launch, and a second only where there are long rows."""
-    kernels, made = module("chains"), rows.plan
+    kernels, shared = module("chains"), rows.plan
+    piece, change, _ = made
     by, held, weight = given
     kernels.get_function("pull_lanes")(
-        (made.blocks,), (THREADS,),
-        (rows.begin, rows.end, rows.target, np.int64(made.wide), np.int64(made.target.size), rows.column, rows.value,
-         np.float64(by), held, weight, d, other, x, piece, change, np.int32(look)),
+        (shared.blocks,), (THREADS,),
+        (rows.begin, rows.end, rows.target, np.int64(shared.wide), np.int64(shared.target.size), rows.column,
+         rows.value, np.int32(rows.own), np.float64(by), held, weight, d, other, x, piece, change, np.int32(look)),
     )  # fmt: skip
-    if made.long.size:
+    if shared.long.size:
         kernels.get_function("finish_rows")(
-            (made.long.size,), (LANES,),
-            (rows.long, rows.bounds, piece, np.int64(made.long.size), np.float64(by), held, weight, other, x, change,
-             np.int64(made.blocks), np.int32(look)),
+            (shared.long.size,), (LANES,),
+            (rows.long, rows.bounds, piece, np.int64(shared.long.size), np.float64(by), held, weight, other, x, change,
+             np.int64(shared.blocks), np.int32(look)),
         )  # fmt: skip

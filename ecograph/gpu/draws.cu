@@ -114,3 +114,53 @@ extern "C" __global__ void normal_rows(u8 seed, u8 replicate, const u8* key, dou
     const long long r = row();
     if (r < n) out[r] = normal(seed, replicate, key[r], NORMAL);
 }
+
+// Replicates side by side, 32 of them from `replicate` on: lane = column, a warp an arrow or a row. What the lanes of
+// arrow q carry is p[32 place[q]] to p[32 place[q] + 31]. Together they are the twin of cpu/replicates.py::draw_shares:
+// its operations in its order, but with all arrows at once.
+#define LANES 32
+
+// An arrow's amount: its ties tie_ptr[q] to tie_ptr[q + 1] - 1, each drawn anew.
+extern "C" __global__ void __launch_bounds__(256) draw_amounts(
+    u8 seed, u8 replicate, const long long* tie_ptr, const double* weight, const double* factor, const double* shape,
+    const u8* key, const long long* place, double* p, long long arrows)
+{
+    const long long q = row() / LANES;
+    const int lane = threadIdx.x % LANES;
+    if (q >= arrows) return;
+    double amount = 0.0;
+    for (long long t = tie_ptr[q]; t < tie_ptr[q + 1]; ++t)
+        amount += weight[t] * (gamma_of(shape[t], seed, replicate + lane, key[t], GAMMA) / shape[t]) * factor[t];
+    p[place[q] * LANES + lane] = amount;
+}
+
+// What a receiver buys in all, the last digits too (Neumaier), and outside: arrows arrow_ptr[r] to arrow_ptr[r + 1] - 1.
+extern "C" __global__ void __launch_bounds__(256) total_rows(
+    const long long* arrow_ptr, const long long* place, const double* cost, const double* p, double* total,
+    long long rows)
+{
+    const long long r = row() / LANES;
+    const int lane = threadIdx.x % LANES;
+    if (r >= rows) return;
+    double sum = 0.0, lost = 0.0;
+    for (long long q = arrow_ptr[r]; q < arrow_ptr[r + 1]; ++q) {
+        const double amount = p[place[q] * LANES + lane], next = sum + amount;
+        lost += sum >= amount ? (sum - next) + amount : (amount - next) + sum;
+        sum = next;
+    }
+    sum += lost;
+    if (sum == 0.0) sum = 1.0;  // all drawn below what a float64 can tell from 0
+    total[r * LANES + lane] = sum + cost[r];
+}
+
+// Amounts as shares of what row `receiver[q]` buys.
+extern "C" __global__ void __launch_bounds__(256) share_arrows(
+    const int* receiver, const long long* place, const double* total, double keep, double damping, double* p,
+    long long arrows)
+{
+    const long long q = row() / LANES;
+    const int lane = threadIdx.x % LANES;
+    if (q >= arrows) return;
+    const long long at = place[q] * LANES + lane;
+    p[at] = keep * (p[at] / total[(long long)receiver[q] * LANES + lane]) * damping;
+}

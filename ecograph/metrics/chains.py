@@ -29,6 +29,7 @@ __all__ = [
     "STRETCH",
     "Graph",
     "Visits",
+    "arrows_of",
     "choose_device",
     "compact",
     "hitting",
@@ -66,12 +67,19 @@ class Graph:
         return int(self.circular.size)
 
 
-def choose_device(device: str, dependence: Dependence, found: Components, lanes: int) -> Choice:
-    """Where to sum chains over what is ``found``: rows and their transpose, of two graphs at most, and ``lanes``."""
-    n = found.order.size
-    arrows = int((dependence.ptr[found.order + 1] - dependence.ptr[found.order]).sum())
+def choose_device(device: str, dependence: Dependence, found: Components, lanes: int, more: int = 0) -> Choice:
+    """Where to sum chains over what is ``found``: rows and their transpose, of two graphs at most, and ``lanes``.
+
+    ``more`` is the memory of what else is to be made there.
+    """
+    n, arrows = found.order.size, arrows_of(dependence, found)
     needs = gpu.bytes_at_most(n, arrows, max(lanes, gpu.ONE)) + 3 * gpu.bytes_at_most(n, arrows, 0)
-    return choose(device, needs, arrows * lanes)
+    return choose(device, needs + more, arrows * lanes)
+
+
+def arrows_of(dependence: Dependence, found: Components) -> int:
+    """How many arrows lead on from those who are ``found``."""
+    return int((dependence.ptr[found.order + 1] - dependence.ptr[found.order]).sum())
 
 
 def compact(

@@ -10,13 +10,14 @@ import numpy as np
 from ecograph.device import Choice, choose
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
+from ecograph.gpu.replicates import replicate_bytes
 from ecograph.html import quoted
 from ecograph.ledger import Ledger
 from ecograph.metrics import ledger_parts
 from ecograph.metrics.answer import Answer, answer
 from ecograph.metrics.candidates import external_resources, no_providers, of_role
 from ecograph.metrics.cascade_network import Essentiality
-from ecograph.metrics.chains import BATCH, choose_device
+from ecograph.metrics.chains import BATCH, arrows_of, choose_device
 from ecograph.metrics.components import Components, components
 from ecograph.metrics.intervals import ENOUGH, METHODS, Asked
 from ecograph.metrics.lenses import one_step
@@ -85,8 +86,8 @@ def reliance(
     replicates : how many, at least 20.
     drop : share of events dropped in each replicate, in (0, 1); for brokerage and captive.
     seed : of every draw; the same seed gives the same intervals.
-    device : "auto", "cpu" or "gpu": where the chains of ``rooted`` and ``reach`` are summed, and their gradients.
-        docs/gpu.md says when "auto" takes a device; everything else, replicates too, is the CPU's.
+    device : "auto", "cpu" or "gpu": where the chains of ``rooted`` and ``reach`` are summed, and their gradients,
+        and replicates of ``rooted`` drawn. docs/gpu.md says when "auto" takes a device; all else is the CPU's.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -142,7 +143,7 @@ def reliance(
         raise no_providers(eco, conductor, layer)
     found = components(p, np.array([o]))
     external = external_resources(eco, conductor, o, found)
-    chosen = _chosen(device, p, found, lenses, asked)
+    chosen = _chosen(device, eco, p, found, lenses, asked)
     ask = Question(
         eco, p, found, o, of_role(eco, external, role), tuple(lenses), restart, tol, feedback, layer, normalise,
         essentiality,
@@ -200,16 +201,23 @@ def _asked(eco: Ecosystem, intervals: str, seed: int, replicates: int, drop: flo
     return Asked("none" if eco.ties.count is None else intervals, int(seed), int(replicates), float(drop))
 
 
-def _chosen(device: str, p: Dependence, found: Components, lenses: Sequence[str], asked: Asked) -> Choice:
+def _chosen(
+    device: str, eco: Ecosystem, p: Dependence, found: Components, lenses: Sequence[str], asked: Asked
+) -> Choice:
     """Where sums over chains are made: the one thing of this call that a device has kernels for."""
     summed = [lens for lens in ("rooted", "reach") if lens in lenses]
     if not summed:
         return choose(device)
-    many = "reach" in summed or asked.method == "delta"
-    chosen = choose_device(device, p, found, BATCH if many else 1)
+    drawn = asked.method == "bootstrap" and "rooted" in summed and eco.ties.cluster is None
+    many = drawn or "reach" in summed or asked.method == "delta"
+    ties = int((eco.indptr[found.order + 1] - eco.indptr[found.order]).sum())
+    n = found.order.size
+    more = replicate_bytes(n, arrows_of(p, found), ties, n) if drawn else 0
+    chosen = choose_device(device, p, found, BATCH if many else 1, more)
     if chosen.device == "cpu":
         return chosen
-    return Choice("gpu", f"{chosen.reason}, for the sums over chains of {' and '.join(summed)}")
+    what = " and ".join(summed) + (" and of replicates of rooted" if drawn else "")
+    return Choice("gpu", f"{chosen.reason}, for the sums over chains of {what}")
 
 
 def _provenance(

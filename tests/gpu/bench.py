@@ -77,10 +77,9 @@ def chain_cases(sizes: Sizes) -> Iterator[Case]:
     rows = chains.to_device(graph.ptr, graph.column, graph.value)
     lanes, arrows, n = chains.LANES, graph.column.size, graph.n
     d, other, x = (cupy.zeros((n, lanes), np.float64) for _ in range(3))
-    piece = cupy.empty((int(rows.plan.bounds[-1]) + 1) * lanes, np.float64)
-    change = cupy.empty((rows.changes + 1) * lanes, np.float64)
     start = (np.arange(lanes) * 7 % n).astype(np.int32)
     given = 1.0, cupy.asarray(np.full(lanes, -1, np.int32)), rows.ones
+    made = chains.sums(rows)
     steps, one = CpuSteps(graph, start), CpuStep(graph)
     bound = 2 * STEPS * (graph.longest + 2) * U
 
@@ -89,7 +88,7 @@ def chain_cases(sizes: Sizes) -> Iterator[Case]:
         np.testing.assert_allclose(there, steps.after(made)[0], rtol=bound, atol=0)
 
     yield Case("pull_lanes, 32 lanes", "arrows", arrows, step_bytes(rows, arrows, 256, 768, 256), lanes_agree,
-               lambda: chains._step(rows, given, d, other, x, piece, change, False), steps.step)  # fmt: skip
+               lambda: chains.step(rows, given, d, other, x, made, False), steps.step)  # fmt: skip
 
     e, place = np.random.default_rng(2).random(n), centrality._place(rows)
     vectors = [cupy.asarray(e) for _ in range(4)]

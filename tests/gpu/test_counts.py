@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 
 import ecograph.gpu
-from ecograph.gpu import centrality, chains, draws
+from ecograph.gpu import centrality, chains, draws, replicates
 from tests.gpu.graphs import Graph
 from tests.gpu.host_cupy import HostCupy
+from tests.gpu.test_gpu_replicates import Table
 
 N = 300
 HUB = Graph([chains.PIECE + 1, 65, *[1] * 65])
 ON_THE_HOST = {"_module.blocks", "_module.module", "_module.shortfall", "chains.Plan", "chains.Rows", "chains.plan",
-               "chains.bytes_needed", "chains.bytes_at_most"}  # fmt: skip
+               "chains.bytes_needed", "chains.bytes_at_most", "replicates.Drawn",
+               "replicates.Ties", "replicates.replicate_bytes", "replicates.ties_of"}  # fmt: skip
 
 
 def drawn(name: str) -> Callable[[HostCupy], Callable[[], Any]]:
@@ -66,6 +68,26 @@ def hubs_of(cupy: HostCupy) -> Callable[[], Any]:
     return lambda: centrality.hub_scores(into, out, np.ones(HUB.n), (1.0, 1.0), -1.0, 20)
 
 
+TABLE = Table([1] * (chains.PIECE + 900), from_one=True)
+TIES = replicates.ties_of(*TABLE.whole)
+ASKED = np.arange(5)
+
+
+def put(cupy: HostCupy) -> replicates.Drawn:
+    return replicates.ties_to_device(TIES, TABLE.ptr, TABLE.column, ASKED)
+
+
+def shared(cupy: HostCupy) -> Callable[[], Any]:
+    drawn = put(cupy)
+    return lambda: replicates.draw_shares(drawn, 1, 32, 1.0, 0.85)
+
+
+def rooted(cupy: HostCupy) -> Callable[[], Any]:
+    drawn = put(cupy)
+    replicates.draw_shares(drawn, 1, 32, 1.0, 0.85)
+    return lambda: replicates.rooted_lanes(drawn, 0, -1.0, 9)
+
+
 ONCE = {"launch": 1}
 PLAN = chains.plan(HUB.ptr)
 ROWS_BYTES = 12 * HUB.column.size + sum(np.asarray(each).nbytes for each in PLAN) - 8 + 8 * HUB.n  # wide is no array
@@ -84,6 +106,33 @@ EXPECTED: dict[str, tuple[Callable[[HostCupy], Callable[[], Any]], dict[str, int
     "centrality.hub_scores": (  # two products a step
         hubs_of,
         {**LOOKS, "launch": 40 + 20 + 3, "power_rows": 40, "finish_powers": 20, "copy": 1, "copied": 8 * HUB.n},
+    ),
+    "replicates.ties_to_device": (
+        lambda cupy: lambda: put(cupy),
+        {
+            "copy": 9 + 8 + 1,  # ties, rows, and whose values are asked for
+            "copied": sum(each.nbytes for each in (*TIES, TABLE.column, ASKED))
+            + sum(np.asarray(each).nbytes for each in chains.plan(TABLE.ptr))
+            - 8
+            + 8 * TABLE.n,
+        },
+    ),
+    "replicates.draw_shares": (shared, {"launch": 3, "draw_amounts": 1, "total_rows": 1, "share_arrows": 1}),
+    "replicates.rooted_lanes": (
+        rooted,
+        {
+            "launch": 1 + 2 * 9 + 2 + 2 + 1 + 2 + 1,
+            "begin_lanes": 1,
+            "pull_lanes": 9 + 1,  # steps, and the residual
+            "finish_rows": 9 + 1,
+            "residual_rows": 1,
+            "take_rows": 1,
+            "sum_changes": 2 + 2,  # after 8 and 9 steps, and of the residual
+            "copy": 2,
+            "copied": 2 * 32 * 4,
+            "read": 2 + 2 + 1,
+            "got": 4 * 32 * 8 + ASKED.size * 32 * 8,
+        },
     ),
     "chains.to_device": (
         copied,

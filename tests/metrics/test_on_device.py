@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,9 @@ from ecograph.metrics import (
     pagerank,
     reach,
 )
+from ecograph.metrics.rooted_replicates import rooted_replicates
 from tests.gpu.host_cupy import HostCupy
+from tests.metrics.test_rooted_replicates import question
 
 TOL = 1e-10
 
@@ -83,6 +86,33 @@ def test_rows_are_copied_once_a_call(on_host_shim: Callable[..., HostCupy]) -> N
     # A set of rows takes 8 copies; a vector where it begins and what counts; lanes these and who is held.
     assert cupy.counts["copy"] == 8 * rows + 2 * vectors + 2 * lanes
     assert cupy.counts["walk_rows"] + cupy.counts["pull_lanes"] > 8 * (vectors + lanes)
+
+
+@pytest.mark.parametrize("lenses", [["rooted"], ["rooted", "reach"]])
+def test_replicates(lenses: list[str], on_host_shim: Callable[..., HostCupy]) -> None:
+    """The same draws, so the same intervals; those of reach are the CPU's."""
+    cupy = on_host_shim()
+    eco = market()
+    asked: dict[str, Any] = {"lenses": lenses, "by": "rooted", "intervals": "bootstrap", "replicates": 40, "top": 5}
+    here, there = (reliance(eco, "p0", device=device, **asked) for device in ("cpu", "gpu"))
+    assert cupy.counts["draw_amounts"] == 2  # 32 at a time
+    assert there.provenance["device_reason"].endswith("of replicates of rooted")
+    assert there.table["id"].to_list() == here.table["id"].to_list()
+    for name in ("rooted_low", "rooted_high", "p_top"):
+        np.testing.assert_allclose(there.table[name].to_numpy(), here.table[name].to_numpy(), rtol=0, atol=2 * TOL)
+
+
+def test_replicates_that_fail_are_told(on_host_shim: Callable[..., HostCupy], monkeypatch: pytest.MonkeyPatch) -> None:
+    on_host_shim()
+    ask = replace(question(market(), 0), on_gpu=True)
+    whole, none = rooted_replicates(ask, ask.rows, 3, 1)
+    assert not none
+    monkeypatch.setattr("ecograph.metrics.chains.MOST_STEPS", 8)
+    values, failed = rooted_replicates(ask, ask.rows, 3, 1)
+    assert [r for r, _ in failed] == [0, 1, 2]
+    assert "only, not to tol=1e-11" in failed[0][1]
+    assert np.isnan(values).all()
+    assert not np.isnan(whole).any()
 
 
 def test_reach_in_and_before_closed_classes(on_host_shim: Callable[..., HostCupy]) -> None:

@@ -1,0 +1,126 @@
+"""Replicates side by side on the device, 32 lanes with values of their own: drawn there, summed there.
+
+Twins of ``ecograph.cpu.replicates``: draws and shares are the CPU's bit for bit; chains are summed as in ``chains.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecograph.gpu._module import THREADS, blocks, module, shortfall
+from ecograph.gpu.chains import LANES, ROWS, WARPS, Rows, begun, bytes_at_most, folded, step, sum_lanes, to_device
+
+__all__ = ["LANES", "Drawn", "Ties", "draw_shares", "replicate_bytes", "rooted_lanes", "ties_of", "ties_to_device"]
+
+F8Array = NDArray[np.float64]
+
+
+class Ties(NamedTuple):
+    """Ties that make arrows: those of arrow q are ``tie_ptr[q]`` to ``tie_ptr[q + 1]``, arrows of receiver r likewise.
+
+    ``place`` is where an arrow lies among the rows that are summed over, ``cost`` what a receiver buys outside.
+    """
+
+    weight: F8Array
+    factor: F8Array  # what one unit of a tie is worth
+    shape: F8Array
+    key: NDArray[np.uint64]
+    tie_ptr: NDArray[np.int64]
+    arrow_ptr: NDArray[np.int64]
+    receiver: NDArray[np.int32]  # of each arrow, counted as in arrow_ptr
+    place: NDArray[np.int64]
+    cost: F8Array
+
+
+class Drawn(NamedTuple):
+    """What stays on the device: ties, and rows whose values are drawn anew for each 32 replicates."""
+
+    ties: Ties
+    rows: Rows
+    total: Any  # by receiver and lane
+    at: Any  # rows that are asked for
+
+
+def ties_of(
+    rows: NDArray[np.int32], indptr: NDArray[np.int64], provider: NDArray[np.int32], relation: NDArray[np.int16],
+    weight: F8Array, factor: F8Array, shape: F8Array, key: NDArray[np.uint64], place: NDArray[np.int64], cost: F8Array,
+) -> Ties:  # fmt: skip
+    """What ``cpu.replicates.draw_shares`` is given, without the ties that make no arrow."""
+    size = indptr[rows + 1] - indptr[rows]
+    whose = np.repeat(np.arange(rows.size, dtype=np.int32), size)
+    tie = np.arange(whose.size) + np.repeat(indptr[rows] - (np.cumsum(size) - size), size)
+    worth = factor[relation[tie]]
+    there = (weight[tie] * worth > 0.0) & (provider[tie] != rows[whose])
+    tie, whose = tie[there], whose[there]
+    fresh = np.ones(tie.size, np.bool_)
+    fresh[1:] = (provider[tie[1:]] != provider[tie[:-1]]) | (whose[1:] != whose[:-1])
+    receiver = whose[fresh]
+    return Ties(
+        weight[tie], worth[there], shape[there], key[there], np.append(np.flatnonzero(fresh), tie.size),
+        np.searchsorted(receiver, np.arange(rows.size + 1)), receiver, place, cost[rows],
+    )  # fmt: skip
+
+
+def replicate_bytes(n: int, arrows: int, ties: int, asked: int) -> int:
+    """Device memory for it, at most; n counts participants, of whom each may be a receiver."""
+    drawn = 8 * (LANES + 2) * (arrows + n) + 4 * arrows + 32 * ties
+    return bytes_at_most(n, arrows) + drawn + 16 * n + 8 * (LANES + 1) * asked + 24 * 512
+
+
+def ties_to_device(
+    ties: Ties, ptr: NDArray[np.int64], column: NDArray[np.int32], at: NDArray[np.int64]
+) -> Drawn:  # fmt: skip
+    """Copy once. MemoryError where it doesn't fit."""
+    import cupy
+
+    if lacking := shortfall(replicate_bytes(ptr.size - 1, column.size, ties.weight.size, at.size)):
+        raise MemoryError(lacking)
+    rows = to_device(ptr, column, np.zeros(0))._replace(value=cupy.empty(column.size * LANES, np.float64), own=True)
+    there = Ties(*map(cupy.asarray, ties))
+    return Drawn(there, rows, cupy.empty(ties.cost.size * LANES, np.float64), cupy.asarray(at))
+
+
+def draw_shares(drawn: Drawn, seed: int, replicate: int, keep: float, damping: float) -> None:
+    """Values of the rows for 32 replicates from ``replicate`` on: the shares of inputs of each receiver."""
+    ties, p, kernels = drawn.ties, drawn.rows.value, module("draws")
+    arrows, receivers = ties.place.size, ties.cost.size
+    kernels.get_function("draw_amounts")(
+        blocks(arrows * LANES), (THREADS,),
+        (np.uint64(seed), np.uint64(replicate), ties.tie_ptr, ties.weight, ties.factor, ties.shape, ties.key,
+         ties.place, p, np.int64(arrows)),
+    )  # fmt: skip
+    kernels.get_function("total_rows")(
+        blocks(receivers * LANES), (THREADS,),
+        (ties.arrow_ptr, ties.place, ties.cost, p, drawn.total, np.int64(receivers)),
+    )  # fmt: skip
+    kernels.get_function("share_arrows")(
+        blocks(arrows * LANES), (THREADS,),
+        (ties.receiver, ties.place, drawn.total, np.float64(keep), np.float64(damping), p, np.int64(arrows)),
+    )  # fmt: skip
+
+
+def rooted_lanes(drawn: Drawn, start: int, goal: float, most: int) -> tuple[F8Array, F8Array, F8Array, F8Array]:
+    """X = sum_t G^t e at the rows asked for, (rows, 32), of chains that begin in row ``start``; and of each lane:
+
+    its last change, and the sums of the positive and negative parts of e + G x - x, computed afresh.
+    """
+    import cupy
+
+    rows, kernels = drawn.rows, module("chains")
+    first = cupy.asarray(np.full(LANES, start, np.int32))
+    d, x = begun(rows, first)
+    two = [d, cupy.empty((rows.n, LANES), np.float64)]
+    given = 1.0, cupy.asarray(np.full(LANES, -1, np.int32)), rows.ones
+    left, _, made = sum_lanes(rows, given, two, x, goal, most, None)
+    step(rows, given, x, two[0], two[1], made, False)  # two[0] is G x, and nobody needs two[1] any more
+    count = -(-rows.n // (WARPS * ROWS))
+    plus, minus = (cupy.empty((count + 1) * LANES, np.float64) for _ in range(2))
+    kernels.get_function("residual_rows")((count,), (THREADS,), (first, two[0], x, plus, minus, np.int64(rows.n)))
+    out = cupy.empty((drawn.at.size, LANES), np.float64)
+    kernels.get_function("take_rows")(
+        blocks(drawn.at.size, WARPS), (THREADS,), (drawn.at, x, out, np.int64(drawn.at.size))
+    )
+    return out.get(), left, folded(plus, count, made.total), folded(minus, count, made.total)

@@ -1,0 +1,161 @@
+"""Replicates by the CUDA kernels: what they draw is the CPU's bit for bit, and what they sum is what they drew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ecograph.cpu import replicates as cpu
+from ecograph.gpu import replicates as gpu
+from ecograph.gpu.chains import LANES, LOOK, PIECE, SHORT
+from tests.gpu.host_cupy import HostCupy
+from tests.gpu.host_shim import Schedule
+
+U = 2.0**-53
+KEEP, DAMPING, SEED = 0.9, 0.85, 2**63 + 5
+
+
+class Table:
+    """Ties by receiver: parallel ones, some with oneself, some of no weight, and the arrows that are left, by provider.
+
+    ``sizes`` is how many providers a receiver has. The rows that are summed over are those of the providers.
+    """
+
+    def __init__(self, sizes: Sequence[int], *, from_one: bool = False) -> None:
+        random = np.random.default_rng(3)
+        self.n = len(sizes)
+        names = [np.sort(random.integers(0, self.n, size)) for size in sizes]
+        if from_one:  # all buy from the first, whose row is then long
+            names = [np.zeros(1, np.int64)] * self.n
+        self.indptr = np.concatenate([[0], np.cumsum([len(some) for some in names])]).astype(np.int64)
+        self.provider = np.concatenate([*names, np.zeros(0)]).astype(np.int32)
+        m = self.provider.size
+        self.relation = random.integers(0, 2, m).astype(np.int16)
+        self.weight = np.where(random.random(m) < 0.1, 0.0, random.random(m) + 0.1)
+        self.factor = np.array([1.0, 0.3])
+        self.shape = np.where(random.random(m) < 0.5, 1.0, 1.0 + 3 * random.random(m))
+        self.key = random.integers(0, 2**63, m).astype(np.uint64)
+        self.cost = random.random(self.n)
+        self.rows = np.arange(self.n, dtype=np.int32)
+        arrows = sorted({(int(self.provider[e]), j) for j, (begin, end) in enumerate(pairwise(self.indptr))
+                         for e in range(begin, end) if self.weight[e] > 0.0 and self.provider[e] != j})  # fmt: skip
+        self.number = {pair: k for k, pair in enumerate(arrows)}
+        self.column = np.array([j for _, j in arrows], np.int32)
+        count = np.bincount([i for i, _ in arrows], minlength=self.n)
+        self.ptr = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+        self.place = np.array([self.number[pair] for pair in sorted(arrows, key=lambda pair: pair[::-1])], np.int64)
+
+    @property
+    def given(self) -> Any:
+        """What the CPU's ``draw_shares`` takes, but for numbers and ``cost``."""
+        return (self.rows, self.indptr, self.provider, self.relation, self.weight, self.factor, self.shape, self.key,
+                self.place)  # fmt: skip
+
+    @property
+    def whole(self) -> Any:
+        return (*self.given, self.cost)
+
+    def on_cpu(self, replicate: int) -> Any:
+        """(arrows, 32)."""
+        out = []
+        for first in range(replicate, replicate + LANES, cpu.TOGETHER):
+            p = np.empty(cpu.TOGETHER * self.column.size)
+            cpu.draw_shares(np.uint64(SEED), first, *self.given, self.cost, KEEP, DAMPING, p)
+            out.append(p.reshape(-1, cpu.TOGETHER))
+        return np.concatenate(out, axis=1)
+
+    def on_device(self, at: Any, replicate: int) -> gpu.Drawn:
+        drawn = gpu.ties_to_device(gpu.ties_of(*self.whole), self.ptr, self.column, at)
+        gpu.draw_shares(drawn, SEED, replicate, KEEP, DAMPING)
+        return drawn
+
+
+TABLES = {
+    "single": Table([0]),
+    "with itself only": Table([2]),
+    "short": Table([k % 4 for k in range(37)]),
+    "one who buys of all": Table([300, *[k % 3 for k in range(70)]]),
+    "one of whom all buy": Table([1] * (SHORT + 30), from_one=True),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_shares_equal_the_cpu_bit_for_bit(name: str, schedule: Schedule, twins_on: Callable[..., Any]) -> None:
+    twins_on(schedule)
+    table = TABLES[name]
+    p = table.on_device(np.zeros(1, np.int64), 40).rows.value.get().reshape(-1, LANES)
+    np.testing.assert_array_equal(p.view(np.uint64), table.on_cpu(40).view(np.uint64))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_chains_of_each_replicate_are_summed(name: str, schedule: Schedule, twins_on: Callable[..., Any]) -> None:
+    """Against a solve for each, and the residual against that of what comes out."""
+    twins_on(schedule)
+    table = TABLES[name]
+    at = np.arange(table.n)
+    x, left, plus, minus = gpu.rooted_lanes(table.on_device(at, 7), table.n - 1, 1e-6, 400)
+    p = table.on_cpu(7)
+    longest = int(np.diff(table.ptr).max())
+    assert (left <= 1e-6).all()
+    for lane in range(LANES):
+        g = np.zeros((table.n, table.n))
+        g[np.repeat(np.arange(table.n), np.diff(table.ptr)), table.column] = p[:, lane]
+        e = np.eye(table.n)[table.n - 1]
+        assert (x[:, lane] <= np.linalg.solve(np.eye(table.n) - g, e) * (1 + 1e-12)).all()
+        rho = e + g @ x[:, lane] - x[:, lane]
+        slack = 2 * (longest + 3) * U * x[:, lane].sum()
+        assert abs(plus[lane] - np.maximum(rho, 0.0).sum()) <= slack
+        assert abs(minus[lane] - np.maximum(-rho, 0.0).sum()) <= slack
+        assert plus[lane] <= 0.9 * left[lane] + slack
+
+
+def test_rows_in_pieces(twins_on: Callable[..., Any]) -> None:
+    twins_on()
+    table = Table([1] * (PIECE + 900), from_one=True)
+    assert np.diff(table.ptr).max() > PIECE
+    x, _, plus, minus = gpu.rooted_lanes(table.on_device(np.array([0, 5]), 0), 5, 1e-9, 2)
+    p = table.on_cpu(0)
+    np.testing.assert_array_equal(x[0], p[table.number[0, 5]])
+    np.testing.assert_array_equal(x[1], 1.0)
+    assert not plus.any()
+    assert not minus.any()
+
+
+def test_no_rows_are_asked_for(twins_on: Callable[..., Any]) -> None:
+    twins_on()
+    drawn = TABLES["short"].on_device(np.zeros(0, np.int64), 0)
+    assert gpu.rooted_lanes(drawn, 0, 0.0, 3)[0].shape == (0, LANES)
+
+
+def test_what_does_not_fit_is_refused_before_it_is_copied(host_shim: Callable[..., HostCupy]) -> None:
+    table = TABLES["short"]
+    ties = gpu.ties_of(*table.whole)
+    needed = gpu.replicate_bytes(table.n, table.column.size, ties.weight.size, 1)
+    cupy = host_shim(free=needed - 1)
+    with pytest.raises(MemoryError, match="device memory are needed"):
+        gpu.ties_to_device(ties, table.ptr, table.column, np.zeros(1, np.int64))
+    assert cupy.counts["copy"] == 0
+
+
+def test_memory_is_estimated_from_above(host_shim: Callable[..., HostCupy]) -> None:
+    cupy = host_shim()
+    taken: list[int] = []
+
+    def counted(allocate: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
+            array = allocate(*given)
+            taken.append(-(-array.nbytes // 512) * 512)  # as CuPy rounds
+            return array
+
+        return call
+
+    for name in ("asarray", "empty", "zeros"):
+        setattr(cupy, name, counted(getattr(cupy, name)))
+    table = TABLES["one who buys of all"]
+    gpu.rooted_lanes(table.on_device(np.arange(table.n), 0), 0, 0.0, LOOK)
+    needed = gpu.replicate_bytes(table.n, table.column.size, table.provider.size, table.n)
+    assert sum(taken) <= needed <= 2 * sum(taken)
