@@ -16,7 +16,8 @@ import numpy as np
 
 from ecograph.cpu import centrality as cpu_centrality
 from ecograph.cpu import draws as cpu_draws
-from ecograph.gpu import centrality, chains, draws
+from ecograph.cpu import replicates as cpu_replicates
+from ecograph.gpu import centrality, chains, draws, replicates
 from ecograph.gpu._module import OPTIONS, THREADS, blocks
 from tests.gpu.device import described, lacking
 from tests.gpu.graphs import KEEP, CpuStep, CpuSteps, Graph
@@ -117,6 +118,57 @@ def chain_cases(sizes: Sizes) -> Iterator[Case]:
     yield Case("power_rows", "arrows", arrows, step_bytes(rows, arrows, sector, 16, 16), powers_agree, power, one.step)
 
 
+def replicate_cases(sizes: Sizes) -> Iterator[Case]:
+    """32 replicates: their shares, and a step. An eighth of the rows, as an arrow takes 256 bytes."""
+    import cupy
+
+    graph = power_law(sizes.rows // 8)
+    n = graph.n
+    pairs = np.unique(np.repeat(np.arange(n), np.diff(graph.ptr)) * n + graph.column)
+    provider, receiver = (each.astype(np.int32) for each in np.divmod(pairs[pairs // n != pairs % n], n))
+    arrows, lanes = provider.size, chains.LANES
+    place = np.argsort(receiver, kind="stable")
+    ptr, indptr = (np.searchsorted(each, np.arange(n + 1)) for each in (provider, receiver[place]))
+    keys = np.arange(arrows, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    given = (np.arange(n, dtype=np.int32), indptr, provider[place], np.zeros(arrows, np.int16), np.ones(arrows),
+             np.ones(1), np.full(arrows, 2.0), keys, place, np.zeros(n))  # fmt: skip
+    drawn = replicates.ties_to_device(replicates.ties_of(*given), ptr, receiver, np.arange(min(n, 8)))
+    p = np.empty(cpu_replicates.TOGETHER * arrows)
+    groups = range(0, lanes, cpu_replicates.TOGETHER)
+
+    def draw() -> None:
+        replicates.draw_shares(drawn, SEED, 0, 1.0, KEEP)
+
+    def draw_here() -> None:
+        for first in groups:
+            cpu_replicates.draw_shares(np.uint64(SEED), first, *given, 1.0, KEEP, p)
+
+    def shares_agree() -> None:
+        draw()
+        draw_here()
+        there = drawn.rows.value.get().reshape(arrows, lanes)[:, groups[-1] :]
+        np.testing.assert_array_equal(there.view(np.uint64), p.reshape(arrows, -1).view(np.uint64))
+
+    yield Case(
+        "draw_shares, 32 lanes", "arrows", arrows, arrows * (32 + 272 + 264 + 524), shares_agree, draw, draw_here
+    )
+
+    d, other, x = (cupy.zeros((n, lanes), np.float64) for _ in range(3))
+    fixed, made = (1.0, cupy.asarray(np.full(lanes, -1, np.int32)), drawn.rows.ones), chains.sums(drawn.rows)
+    here, mass = np.ones((2, cpu_replicates.TOGETHER * n)), np.zeros(cpu_replicates.TOGETHER)
+
+    def sweep() -> None:
+        for _ in groups:
+            cpu_replicates.sweep_replicates(ptr, receiver, p, 0, here[0], here[1], mass)
+
+    def sums_agree() -> None:
+        *_, plus, minus = replicates.rooted_lanes(drawn, 0, 1e-9, 1000)
+        assert float((plus + minus).max()) < 1e-8
+
+    yield Case("pull_lanes, replicates", "arrows", arrows, step_bytes(drawn.rows, arrows, 504, 768, 256), sums_agree,
+               lambda: chains.step(drawn.rows, fixed, d, other, x, made, False), sweep)  # fmt: skip
+
+
 def draw_cases(sizes: Sizes) -> Iterator[Case]:
     """Draws of each kind, one a row."""
     import cupy
@@ -148,6 +200,7 @@ def draw_cases(sizes: Sizes) -> Iterator[Case]:
 def cases(sizes: Sizes) -> Iterator[Case]:
     """Every twin. A new one has its own line here."""
     yield from chain_cases(sizes)
+    yield from replicate_cases(sizes)
     yield from draw_cases(sizes)
 
 

@@ -26,17 +26,23 @@ MODES = ("race mode", "sanitizers", "NVRTC")
 
 
 class Mutant(NamedTuple):
-    """A fault: ``old`` occurs once in a file of ecograph/gpu and becomes ``new``."""
+    """A fault: ``old`` occurs once in a file of ecograph/gpu and becomes ``new``.
+
+    The tests of that file's twins are run, or those that ``tests`` names.
+    """
 
     fault: str
     file: str
     old: str
     new: str
+    tests: str = ""
 
 
 BARRIER, FIRST = "        __syncthreads();\n", "        if (warp == 0) {\n"
-STORE = "part[threadIdx.x] = pulled(column, value, x, from, to, lane);\n"
+STORE = "part[threadIdx.x] = pulled(column, value, d, from, to, lane, own);\n"
 SHARED = "long long n, double* out)\n{\n    __shared__ double part[WARPS * LANES"
+WARP_SUM = "    if (threadIdx.x % LANES == 0) part[threadIdx.x / LANES] = value;\n"
+SAW = "        if (lane == 0) part[k * WARPS + warp] = value;\n    }\n"
 MUTANTS = [
     Mutant("reads one past the end of a row", "chains.cu", "e < end; ++e", "e <= end; ++e"),
     Mutant("no guard after the last row", "chains.cu", "t < first + ROWS && t < tasks", "t < first + ROWS"),
@@ -65,8 +71,8 @@ MUTANTS = [
     Mutant(
         "a step reads what it stores",
         "chains.py",
-        "start, x, other, piece, change, np.int32(look)",
-        "start, x, x, piece, change, np.int32(look)",
+        "weight, d, other, x, piece",
+        "weight, d, d, x, piece",
     ),
     Mutant("shared array one too short", "chains.cu", SHARED, SHARED + " - 1"),
     Mutant(
@@ -90,8 +96,8 @@ MUTANTS = [
     Mutant(
         "a number of the wrong type",
         "chains.py",
-        "(change, np.int64(rows.changes), total)",
-        "(change, rows.changes * 1.0, total)",
+        "(change, np.int64(blocks), total)",
+        "(change, blocks * 1.0, total)",
     ),
     Mutant("one block too few", "_module.py", "-(-items // each)", "items // each"),
     Mutant("rows of 64 arrows in no bin", "chains.py", "kinds = (size <= SHORT", "kinds = (size < SHORT"),
@@ -104,7 +110,7 @@ MUTANTS = [
         "* PIECE\n    stop = np.minimum(cut + PIECE,",
         "* PIECE\n    stop = np.minimum(cut + PIECE + 1,",
     ),
-    Mutant("launched for no long rows", "chains.py", "    if made.long.size:\n", "    if True:\n"),
+    Mutant("launched for no long rows", "chains.py", "    if shared.long.size:\n", "    if True:\n"),
     Mutant(
         "memory not set to zero",
         "chains.py",
@@ -134,6 +140,30 @@ MUTANTS = [
         "#include <cmath>\ntypedef unsigned long long u8;",
     ),
     Mutant("a name that CuPy hasn't", "chains.py", "cupy.zeros((rows.n", "cupy.empty_of_zeros((rows.n"),
+    Mutant("a lane that starts nowhere starts", "chains.cu", "    if (at < 0) return;\n", ""),
+    Mutant("a mask without the last lane", "centrality.cu", "#define ALL 0xFFFFFFFFu", "#define ALL 0x7FFFFFFFu"),
+    Mutant("a row that is held moves", "centrality.cu", "row == held ? 0.0 : by * total", "by * total"),
+    Mutant("no barrier in the sum over a block", "centrality.cu", WARP_SUM + "    __syncthreads();\n", WARP_SUM),
+    Mutant("no barrier before what was seen is folded", "centrality.cu", SAW + "    __syncthreads();\n", SAW),
+    Mutant("no guard after the last middle row", "centrality.cu", "        if (t >= wide) return;\n", ""),
+    Mutant("no guard after the last long row", "centrality.cu", "    if (r >= rows) return;\n", ""),
+    Mutant("a sum begins with what was there", "centrality.cu", "(fresh ? 0.0 : since[row])", "since[row]"),
+    Mutant("the largest are added up", "centrality.py", "place.seen(1)", "place.seen(SEEN)"),
+    Mutant("a stretch's begin is stored over", "centrality.py", "is not d and each is not begun", "is not d"),
+    Mutant("steps are never made a unit", "centrality.py", "x, other, scale = other, x, 1.0", "x, other = other, x"),
+    Mutant("all lanes draw the same", "draws.cu", "replicate + lane, key[t]", "replicate, key[t]", "replicates"),
+    Mutant("the last digits of a total are lost", "draws.cu", "    sum += lost;\n", "", "replicates"),
+    Mutant(
+        "lanes take each other's values",
+        "chains.cu",
+        "e * LANES + lane : e",
+        "e * LANES + (lane ^ 1) : e",
+        "replicates",
+    ),
+    Mutant(
+        "a residual leaves rows out", "chains.cu", "r < first + ROWS && r", "r < first + ROWS - 1 && r", "replicates"
+    ),
+    Mutant("a block's worth of receivers", "replicates.py", "blocks(receivers * LANES)", "blocks(receivers)"),
 ]
 
 
@@ -151,7 +181,7 @@ def _copy_tree() -> None:
 
 
 def _noticed(mutant: Mutant, mode: str) -> str:
-    stems = [Path(mutant.file).stem] if mutant.file != "_module.py" else ["chains", "draws"]
+    stems = [mutant.tests or Path(mutant.file).stem] if mutant.file != "_module.py" else ["chains", "draws"]
     files = [f"tests/gpu/test_gpu_{stem}.py" for stem in stems]
     environment = dict(os.environ)
     if mode == "NVRTC":
