@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.gpu._module import THREADS, module
-from ecograph.gpu.chains import LANES, LOOK, WARPS, Rows
+from ecograph.gpu.chains import LANES, LOOK, WARPS, Rows, folded, stretch, stretch_blocks
 
 __all__ = ["eigenvector", "hub_scores", "walk_rows"]
 
@@ -33,6 +33,8 @@ class _Place(NamedTuple):
     piece: Any
     told: Any
     total: Any
+    change: Any  # of jumps, by block and 32 lanes
+    slowest: Any
 
     def tasks(self) -> tuple[Any, ...]:
         """The arguments that say which row is whose."""
@@ -55,7 +57,12 @@ class _Place(NamedTuple):
         """What blocks told, folded: a launch and a read."""
         given = self.told, np.int64(self.blocks + self.more), np.int32(largest), self.total
         module("centrality").get_function("fold_told")((1,), (SEEN * LANES,), given)
-        return self.total.get()
+        return self.total.get()[:SEEN]
+
+    def jump(self, before: Any, d: Any, x: Any, weight: Any) -> float:
+        """``chains.stretch`` of the one lane; the sum of what its next change counts."""
+        count = stretch(before, d, x, weight, 1, self)
+        return float(folded(self.change, count, self.total).sum())
 
 
 def _place(rows: Rows) -> _Place:
@@ -66,7 +73,9 @@ def _place(rows: Rows) -> _Place:
     blocks = max(1, pieces + -(-(made.wide - pieces) // WARPS) + -(-short // THREADS))
     more = -(-made.long.size // THREADS)
     piece, told = (cupy.empty(size, np.float64) for size in (pieces + 1, SEEN * (blocks + more)))
-    return _Place(rows, pieces, blocks, more, piece, told, cupy.empty(SEEN, np.float64))
+    change = cupy.empty((stretch_blocks(rows.n) + 1) * LANES, np.float64)
+    total, slowest = (cupy.empty(size, np.float64) for size in (LANES, LANES))
+    return _Place(rows, pieces, blocks, more, piece, told, total, change, slowest)
 
 
 def walk_rows(
@@ -87,7 +96,7 @@ def walk_rows(
     ``pull_lanes``; or with ``relative`` the largest relative error: where the changes of a stretch add up to S and its
     last is at most m < 1 times what it began with, all later ones add up to at most m / (1 - m) S. Stretches begin
     after 1, 2, 4, ... steps. Steps end when that is <= ``goal``, as looked at every ``LOOK``, or after ``most``.
-    Infinite where numbers are.
+    Infinite where numbers are. Without ``relative`` x jumps before a look as it does in ``pull_lanes``.
     """
     import cupy
 
@@ -101,11 +110,13 @@ def walk_rows(
         steps += 1
         look = steps % LOOK == 0 or steps == most
         other = next(each for each in buffers if each is not d and each is not begun)
-        given = (np.float64(by), np.int64(held), weights, begun, other, x, since, np.int32(fresh), np.int32(look))
+        far = steps % LOOK == 0 and not relative
+        seen = np.int32(look and not far)
+        given = (np.float64(by), np.int64(held), weights, begun, other, x, since, np.int32(fresh), seen)
         place.launch("walk_rows", "finish_walks", d, given)
-        d, fresh = other, steps == mark
+        before, d, fresh = d, other, steps == mark
         if look:
-            told = place.seen(1)
+            told = [place.jump(before, d, x, weights)] if far else place.seen(1)
             left = _error(told) if relative else float(told[0])
             if not np.isfinite(told[0]):
                 return x.get(), np.inf, steps

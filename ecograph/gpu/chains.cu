@@ -146,3 +146,61 @@ extern "C" __global__ void __launch_bounds__(256) take_rows(
     const int lane = threadIdx.x % LANES;
     if (k < count) out[k * LANES + lane] = x[at[k] * LANES + lane];
 }
+
+// The smallest d / before of each lane where before > 0, of the 32 values in a line; a warp takes ROWS lines. With one
+// lane, 32 rows make a line. Below 1, so that what slowest allows is finite.
+extern "C" __global__ void __launch_bounds__(256) slowest_lanes(
+    const double* before, const double* d, double* slowest, long long count)
+{
+    __shared__ double part[WARPS * LANES];
+    const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
+    const long long first = ((long long)blockIdx.x * WARPS + warp) * ROWS;
+    double least = 1.0 - 1e-12;
+    for (long long line = first; line < first + ROWS; ++line) {
+        const long long at = line * LANES + lane;
+        if (at < count && before[at] > 0.0) least = fmin(least, d[at] / before[at]);
+    }
+    part[threadIdx.x] = least;
+    __syncthreads();
+    if (warp != 0) return;
+    for (int w = 1; w < WARPS; ++w) least = fmin(least, part[w * LANES + lane]);
+    slowest[(long long)blockIdx.x * LANES + lane] = least;
+}
+
+// The smallest of n blocks by lane, or with `lanes` 1 of all; one block of 8 warps.
+extern "C" __global__ void __launch_bounds__(256) fold_slowest(const double* slowest, long long n, int lanes, double* out)
+{
+    __shared__ double part[WARPS * LANES];
+    const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
+    double least = 1.0 - 1e-12;
+    for (long long b = warp; b < n; b += WARPS) least = fmin(least, slowest[b * LANES + lane]);
+    part[threadIdx.x] = least;
+    __syncthreads();
+    if (warp != 0) return;
+    for (int k = lanes == 1 ? 0 : lane; k < WARPS * LANES; k += lanes == 1 ? 1 : LANES) least = fmin(least, part[k]);
+    out[lane] = least;
+}
+
+// Twin of cpu/chains.py::stretch_lanes, which tells why this stays below the answer: the longest jump along the last
+// change d = G before. change[b] is by lane the sum of weight * d after it.
+extern "C" __global__ void __launch_bounds__(256) stretch_lanes(
+    const double* slowest, const double* before, const double* weight, int lanes, double* d, double* x, double* change,
+    long long count)
+{
+    __shared__ double part[WARPS * LANES];
+    const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
+    const long long first = ((long long)blockIdx.x * WARPS + warp) * ROWS;
+    const double m = slowest[lane], t = m > 0.0 ? 1.0 / (1.0 - m) : 1.0;
+    double moved = 0.0;
+    for (long long line = first; line < first + ROWS; ++line) {
+        const long long at = line * LANES + lane;
+        if (at >= count) break;
+        const double last = d[at], next = fmax(0.0, t * last - (t - 1.0) * before[at]);
+        x[at] += (t - 1.0) * last;
+        d[at] = next;
+        moved += weight[at / lanes] * next;
+    }
+    part[threadIdx.x] = moved;
+    __syncthreads();
+    if (warp == 0) change[(long long)blockIdx.x * LANES + lane] = folded(part, lane);
+}

@@ -90,8 +90,9 @@ class Rows(NamedTuple):
 def bytes_needed(made: Plan, n: int, arrows: int, lanes: int = LANES) -> int:
     """Device memory for rows and lanes; an array begins at a multiple of 512 bytes."""
     tasks = sum(each.nbytes for each in made if not isinstance(each, int))
-    places = VECTORS * n + made.bounds[-1] + 1 + made.blocks + made.long.size + 1 + 2
-    return 12 * arrows + tasks + 16 * n + 8 * lanes * int(places) + 17 * 512
+    told = max(made.blocks + made.long.size, stretch_blocks(n * LANES)) + 1
+    places = VECTORS * n + made.bounds[-1] + 1 + told + 3
+    return 12 * arrows + tasks + 16 * n + 8 * lanes * int(places) + 18 * 512
 
 
 def bytes_at_most(n: int, arrows: int, lanes: int = LANES) -> int:
@@ -145,8 +146,9 @@ def pull_lanes(
 
     e is 1 in row ``start[l]`` of lane l (-1: nowhere), or column l of ``start``. With ``hold``, chains end where they
     come back to the row in ``start``. Steps end when every lane has changed by <= ``goal``, summed over rows times
-    ``weight`` (None: 1), which is looked at every ``LOOK`` steps, or after ``most``. If no column of by G sums to more
-    than q < 1, what x lacks is <= q / (1 - q) times the change.
+    ``weight`` (None: 1), which is looked at every ``LOOK`` steps, or after ``most``. Before a look x jumps as far along
+    the last change as it may and stay below, as on the CPU. If no column of by G sums to more than q < 1, what x lacks
+    is <= q / (1 - q) times the change.
     """
     lanes = start.shape[-1]
     parts = [_some_lanes(rows, start[..., k : k + LANES], goal, most, by, hold, weight, tick)
@@ -191,13 +193,15 @@ class Sums(NamedTuple):
     piece: Any
     change: Any
     total: Any
+    slowest: Any
 
 
 def sums(rows: Rows) -> Sums:
     """Memory for it."""
     import cupy
 
-    sizes = (int(rows.plan.bounds[-1]) + 1) * LANES, (rows.changes + 1) * LANES, LANES
+    told = max(rows.changes, stretch_blocks(rows.n * LANES)) + 1
+    sizes = (int(rows.plan.bounds[-1]) + 1) * LANES, told * LANES, LANES, LANES
     return Sums(*(cupy.empty(size, np.float64) for size in sizes))
 
 
@@ -207,14 +211,36 @@ def sum_lanes(rows: Rows, given: Any, d: list[Any], x: Any, goal: float, most: i
     moved, steps = np.full(LANES, np.inf), 0
     while steps < most and not (moved <= goal).all():
         steps += 1
-        look = steps % LOOK == 0 or steps == most
-        step(rows, given, d[0], d[1], x, made, look)
+        far, look = steps % LOOK == 0, steps % LOOK == 0 or steps == most
+        step(rows, given, d[0], d[1], x, made, look and not far)
         d.reverse()
         if look:
-            moved = folded(made.change, rows.changes, made.total)
+            count = stretch(d[1], d[0], x, given[2], LANES, made) if far else rows.changes
+            moved = folded(made.change, count, made.total)
             if tick:
                 tick(float(moved.max()))
     return moved, steps, made
+
+
+def stretch_blocks(count: int) -> int:
+    """How many blocks look at so many values."""
+    return -(-count // (LANES * WARPS * ROWS))
+
+
+def stretch(before: Any, d: Any, x: Any, weight: Any, lanes: int, made: Any) -> int:
+    """The longest jump along the last change that stays below the answer, of 32 lanes or 1: three launches.
+
+    ``made`` has room for what blocks tell: change and slowest. Returns how many blocks did.
+    """
+    kernels, count, size = module("chains"), stretch_blocks(d.size), np.int64(d.size)
+    kernels.get_function("slowest_lanes")((count,), (THREADS,), (before, d, made.change, size))
+    kernels.get_function("fold_slowest")(
+        (1,), (THREADS,), (made.change, np.int64(count), np.int32(lanes), made.slowest)
+    )
+    kernels.get_function("stretch_lanes")(
+        (count,), (THREADS,), (made.slowest, before, weight, np.int32(lanes), d, x, made.change, size)
+    )
+    return count
 
 
 def folded(change: Any, blocks: int, total: Any) -> Any:
@@ -226,7 +252,7 @@ def folded(change: Any, blocks: int, total: Any) -> Any:
 def step(rows: Rows, given: Any, d: Any, other: Any, x: Any, made: Sums, look: bool) -> None:
     """One launch, and a second only where there are long rows."""
     kernels, shared = module("chains"), rows.plan
-    piece, change, _ = made
+    piece, change = made.piece, made.change
     by, held, weight = given
     kernels.get_function("pull_lanes")(
         (shared.blocks,), (THREADS,),

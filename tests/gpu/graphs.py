@@ -55,16 +55,23 @@ class CpuSteps:
     def after(
         self, steps: int, *, by: float = 1.0, hold: bool = False, weight: Any = None, e: Any = None
     ) -> tuple[Any, Any]:
-        """x = sum of (by G)^t e over t <= steps, and its last change in each lane."""
+        """x = sum of (by G)^t e over t <= steps, and its last change in each lane; at every eighth step with a jump."""
         x = (self.e if e is None else e).copy()
         d = x.copy()
-        for _ in range(steps):
+        for step in range(1, steps + 1):
+            before = d.copy()
             for lane in range(d.shape[1]):
                 changed = by * centrality.pull(self.graph.ptr, self.graph.column, self.graph.value, d[:, lane].copy())
                 if hold and self.start[lane] >= 0:
                     changed[self.start[lane]] = 0.0
                 d[:, lane] = changed
             x += d
+            if step % 8 == 0:
+                rate = np.divide(d, before, where=before > 0.0, out=np.ones_like(d))
+                slowest = np.minimum(rate.min(axis=0, initial=1.0), 1.0 - 1e-12)
+                far = np.where(slowest > 0.0, 1.0 / (1.0 - slowest), 1.0)
+                x += (far - 1.0) * d
+                d = np.maximum(0.0, far * d - (far - 1.0) * before)
         weights = np.ones(self.graph.n) if weight is None else weight
         return x, (weights[:, None] * d).sum(0)
 

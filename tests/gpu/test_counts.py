@@ -91,13 +91,25 @@ def rooted(cupy: HostCupy) -> Callable[[], Any]:
 ONCE = {"launch": 1}
 PLAN = chains.plan(HUB.ptr)
 ROWS_BYTES = 12 * HUB.column.size + sum(np.asarray(each).nbytes for each in PLAN) - 8 + 8 * HUB.n  # wide is no array
-LOOKS = {"fold_told": 3, "read": 3 + 1, "got": 3 * 3 * 8 + 8 * HUB.n}  # after 8, 16 and 20 steps, and the result
+JUMP = {"slowest_lanes": 2, "fold_slowest": 2, "stretch_lanes": 2}  # after 8 and 16 steps
+READS = {"read": 3 + 1, "got": 3 * 32 * 8 + 8 * HUB.n}  # after 8, 16 and 20 steps, and the result
+LOOKS = {**READS, "fold_told": 3}
 COPIED = {"copy": 8, "copied": ROWS_BYTES}
 EXPECTED: dict[str, tuple[Callable[[HostCupy], Callable[[], Any]], dict[str, int]]] = {
     **{f"draws.{name}": (drawn(name), {**ONCE, name: 1}) for name in draws.__all__},
     "centrality.walk_rows": (
         walked,
-        {**LOOKS, "launch": 20 + 20 + 3, "walk_rows": 20, "finish_walks": 20, "copy": 2, "copied": 2 * 8 * HUB.n},
+        {
+            **READS,
+            **JUMP,
+            "launch": 20 + 20 + 3 + 2 * 3,
+            "walk_rows": 20,
+            "finish_walks": 20,
+            "sum_changes": 2,  # after a jump
+            "fold_told": 1,
+            "copy": 2,
+            "copied": 2 * 8 * HUB.n,
+        },
     ),
     "centrality.eigenvector": (
         powered,
@@ -121,7 +133,8 @@ EXPECTED: dict[str, tuple[Callable[[HostCupy], Callable[[], Any]], dict[str, int
     "replicates.rooted_lanes": (
         rooted,
         {
-            "launch": 1 + 2 * 9 + 2 + 2 + 1 + 2 + 1,
+            **{name: times // 2 for name, times in JUMP.items()},
+            "launch": 1 + 2 * 9 + 2 + 3 + 2 + 1 + 2 + 1,
             "begin_lanes": 1,
             "pull_lanes": 9 + 1,  # steps, and the residual
             "finish_rows": 9 + 1,
@@ -142,7 +155,8 @@ EXPECTED: dict[str, tuple[Callable[[HostCupy], Callable[[], Any]], dict[str, int
     "chains.pull_lanes": (
         pulled,
         {
-            "launch": 2 * (1 + 20 + 20 + 3),
+            **{name: 2 * times for name, times in JUMP.items()},
+            "launch": 2 * (1 + 20 + 20 + 3 + 2 * 3),
             "begin_lanes": 2,
             "pull_lanes": 2 * 20,
             "finish_rows": 2 * 20,  # there is a long row

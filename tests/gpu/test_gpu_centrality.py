@@ -68,6 +68,18 @@ def test_a_row_may_keep_its_value(row: int, schedule: Schedule, twins_on: Callab
     assert x[row] == 1.0
 
 
+@pytest.mark.parametrize("n", [1, 31, 33, 70, 1030])
+def test_a_jump_is_the_cpus(n: int, schedule: Schedule, twins_on: Callable[..., Any]) -> None:
+    twins_on(schedule)
+    graph = Graph([1 + k % 3 for k in range(n)])
+    e, weight = some(graph.n), some(graph.n, 3)
+    for steps in (8, 9, 16):
+        x, left, _ = gpu.walk_rows(there(graph), e, 0.0, steps, weight=weight)
+        expected, moved = CpuSteps(graph, NOBODY).after(steps, weight=weight, e=e[:, None])
+        np.testing.assert_array_equal(x, expected[:, 0])
+        np.testing.assert_allclose(left, moved[0], rtol=2 * n * U, atol=0)
+
+
 def in_stated_order(graph: Graph, d: Any) -> Any:
     """G d whose rows are added up as docs/gpu.md says."""
 
@@ -253,7 +265,7 @@ def test_a_step_is_one_launch_and_a_look_one_read(
     graph = Graph(sizes)
     rows, back = there(graph), turned(graph)
     calls: list[tuple[Callable[[], Any], int]] = [
-        (lambda: gpu.walk_rows(rows, np.ones(graph.n), -1.0, 20), each),
+        (lambda: gpu.walk_rows(rows, np.ones(graph.n), -1.0, 20, relative=True), each),
         (lambda: gpu.eigenvector(rows, np.ones(graph.n), 1.0, -1.0, 20), each),
         (lambda: gpu.hub_scores(rows, back, np.ones(graph.n), (1.0, 1.0), -1.0, 20), each + 1),
     ]

@@ -140,9 +140,23 @@ def test_a_loop_gives_the_geometric_series(twins_on: Callable[..., Any]) -> None
     twins_on()
     rows = gpu.to_device(np.array([0, 1], np.int64), np.zeros(1, np.int32), np.array([0.5]))
     x, change, steps = gpu.pull_lanes(rows, np.zeros(1, np.int32), 2.0**-20, 100)
-    assert steps == 24  # 1 + 1/2 + ...: the change at step t is 2^-t, looked at every 8 steps
-    assert x[0, 0] == 2.0 - 2.0**-24
-    assert change[0] == 2.0**-24
+    assert (x[0, 0], change[0], steps) == (2.0, 0.0, 8)  # 1 + 1/2 + ...: after 8 steps a jump gets there
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_a_jump_stays_below(lanes: int, schedule: Schedule, twins_on: Callable[..., Any]) -> None:
+    """Two circles that lose at different rates, and a row that is never come to again."""
+    twins_on(schedule)
+    rows = gpu.to_device(
+        np.array([0, 1, 2, 3, 4, 4], np.int64), np.array([1, 0, 3, 2], np.int32), np.array([0.5, 0.5, 0.9, 0.99])
+    )
+    start = np.array([0, 2, 4], np.int32)[:lanes]
+    x, change, steps = gpu.pull_lanes(rows, start, 1e-9, 400)
+    exact = np.array([[4 / 3, 0, 0], [2 / 3, 0, 0], [0, 1 / 0.109, 0], [0, 0.99 / 0.109, 0], [0, 0, 1]])[:, :lanes]
+    assert (change <= 1e-9).all()
+    assert steps <= 400
+    np.testing.assert_allclose(x, exact, rtol=1e-8)
+    assert (x <= exact * (1 + 1e-14)).all()
 
 
 def test_the_change_bounds_the_residual_that_the_cpu_finds(twins_on: Callable[..., Any]) -> None:
@@ -227,7 +241,8 @@ def test_a_step_is_one_launch_and_a_look_one_read(
     _, _, steps = gpu.pull_lanes(rows, np.zeros(2, np.int32), 0.0, 20)
     looks = 3  # after 8, 16 and the last
     assert steps == 20
-    assert cupy.counts["launch"] == 1 + each * steps + looks  # the first puts 1 where lanes start
+    jumps = 2  # after 8 and 16, three launches each
+    assert cupy.counts["launch"] == 1 + each * steps + looks + 3 * jumps  # the first puts 1 where lanes start
     assert cupy.counts["read"] == looks + 1
     assert cupy.counts["copy"] == copied + 2  # where lanes start, and that none is held: rows stay on the device
 
@@ -282,6 +297,6 @@ def test_memory_is_estimated_from_above(sizes: list[int], host_shim: Callable[..
     graph = Graph(sizes)
     rows = gpu.to_device(*vars_of(graph))
     gpu.pull_lanes(rows, np.full(32, -1, np.int32), 0.0, 1, weight=np.ones(graph.n))
-    assert len(sizes_made) == 17
-    assert sum(sizes_made) <= needed(graph) <= sum(sizes_made) + 17 * 512
+    assert len(sizes_made) == 18
+    assert sum(sizes_made) <= needed(graph) <= sum(sizes_made) + 18 * 512
     assert needed(graph) <= gpu.bytes_at_most(graph.n, graph.column.size)
