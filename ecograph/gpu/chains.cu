@@ -191,16 +191,16 @@ extern "C" __global__ void __launch_bounds__(256) stretch_lanes(
     const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
     const long long first = ((long long)blockIdx.x * WARPS + warp) * ROWS;
     const double m = slowest[lane], t = m > 0.0 ? 1.0 / (1.0 - m) : 1.0;
-    double moved = 0.0;
+    double counted = 0.0;
     for (long long line = first; line < first + ROWS; ++line) {
         const long long at = line * LANES + lane;
         if (at >= count) break;
         const double last = d[at], next = fmax(0.0, t * last - (t - 1.0) * before[at]);
         x[at] += (t - 1.0) * last;
         d[at] = next;
-        moved += weight[at / lanes] * next;
+        counted += weight[at / lanes] * next;
     }
-    part[threadIdx.x] = moved;
+    part[threadIdx.x] = counted;
     __syncthreads();
     if (warp == 0) change[(long long)blockIdx.x * LANES + lane] = folded(part, lane);
 }

@@ -211,7 +211,8 @@ def sum_lanes(rows: Rows, given: Any, d: list[Any], x: Any, goal: float, most: i
     moved, steps = np.full(LANES, np.inf), 0
     while steps < most and not (moved <= goal).all():
         steps += 1
-        far, look = steps % LOOK == 0, steps % LOOK == 0 or steps == most
+        far = steps % LOOK == 0
+        look = steps % LOOK == 0 or steps == most
         step(rows, given, d[0], d[1], x, made, look and not far)
         d.reverse()
         if look:

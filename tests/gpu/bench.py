@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ecograph.cpu import centrality as cpu_centrality
+from ecograph.cpu import chains as cpu_chains
 from ecograph.cpu import draws as cpu_draws
 from ecograph.cpu import replicates as cpu_replicates
 from ecograph.gpu import centrality, chains, draws, replicates
@@ -90,6 +91,26 @@ def chain_cases(sizes: Sizes) -> Iterator[Case]:
 
     yield Case("pull_lanes, 32 lanes", "arrows", arrows, step_bytes(rows, arrows, 256, 768, 256), lanes_agree,
                lambda: chains.step(rows, given, d, other, x, made, False), steps.step)  # fmt: skip
+
+    before, last = np.random.default_rng(5).random((2, n * lanes)) + 0.1
+    given_before, fresh = cupy.asarray(before), np.ones((lanes // cpu_chains.WIDTH * n, cpu_chains.WIDTH))
+    ones, mass = np.ones(n), np.zeros(lanes)
+
+    def jump() -> None:
+        chains.stretch(given_before, d, x, rows.ones, lanes, made)
+
+    def jumps_agree() -> None:
+        change, total = cupy.asarray(last), cupy.asarray(last)
+        chains.stretch(given_before, change, total, rows.ones, lanes, made)
+        side = last.reshape(n, lanes)
+        slowest = np.minimum((side / before.reshape(n, lanes)).min(axis=0), 1.0 - 1e-12)
+        np.testing.assert_array_equal(total.get().reshape(n, lanes), side + (1.0 / (1.0 - slowest) - 1.0) * side)
+
+    def jump_here() -> None:
+        mass[:] = 1.0
+        cpu_chains.stretch_lanes(fresh, ones, fresh.copy(), fresh.copy(), mass)
+
+    yield Case("stretch_lanes, 32 lanes", "rows", n, n * (512 + 1288 + 16), jumps_agree, jump, jump_here)
 
     e, place = np.random.default_rng(2).random(n), centrality._place(rows)
     vectors = [cupy.asarray(e) for _ in range(4)]

@@ -163,6 +163,7 @@ MUTANTS = [
     Mutant(
         "a residual leaves rows out", "chains.cu", "r < first + ROWS && r", "r < first + ROWS - 1 && r", "replicates"
     ),
+    Mutant("a jump goes too far", "chains.cu", "1.0 / (1.0 - m)", "1.25 / (1.0 - m)"),
     Mutant("a block's worth of receivers", "replicates.py", "blocks(receivers * LANES)", "blocks(receivers)"),
 ]
 

@@ -148,6 +148,17 @@ def test_the_error_of_walks_is_that_of_the_cpu(most: int, schedule: Schedule, tw
         np.testing.assert_allclose(left, error, rtol=8 * U, atol=0)
 
 
+def test_what_several_blocks_saw_is_one_number(twins_on: Callable[..., Any]) -> None:
+    """The largest of what three blocks, and one more of long rows, tell: no sum of them."""
+    twins_on()
+    graph = Graph([PIECE + 1, *[1 + k % 3 for k in range(2 * THREADS)]])
+    start = some(graph.n) + 0.1
+    _, left, steps = gpu.walk_rows(there(graph), start, 0.0, 3, by=1e-5, relative=True)
+    _, error = stretches(graph, start, 1e-5, steps)
+    assert 0.0 < error < np.inf
+    np.testing.assert_allclose(left, error, rtol=16 * (graph.longest + 2) * U, atol=0)
+
+
 def test_the_error_is_one(twins_on: Callable[..., Any]) -> None:
     """Exact sums, to a tolerance that is looked at: 1 + a + a^2 + ... on a circle, all of it in fractions."""
     twins_on()
@@ -202,6 +213,7 @@ def test_the_first_eigenvector_is_found(name: str, schedule: Schedule, twins_on:
     x, steps = gpu.eigenvector(
         there(graph), np.ones(graph.n), 1e100 * float(s.sum(1).max()), 1e-7, 999, tick=told.append
     )
+    assert 0.0 < x @ x < np.inf
     unit = x / np.sqrt(x @ x)
     y = s @ unit
     error = np.linalg.norm(y - (unit @ y) * unit) / (unit @ y)
