@@ -1,0 +1,265 @@
+"""Shortest paths in hops on the device: 32 sources at a time, forward and back as a pull. ``breadth.cu`` tells how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecograph.cpu.csr import by_provider
+from ecograph.cpu.paths import BLOCKS, DISTANCES, ROWS, SQUARES, SUMS
+from ecograph.gpu._module import THREADS, blocks, module, shortfall
+from ecograph.gpu.chains import LANES, WARPS, Plan, plan
+
+__all__ = ["DEEP", "Arrows", "Side", "TooDeep", "by_hops", "bytes_needed", "to_device"]
+
+I4Array: TypeAlias = NDArray[np.int32]
+I8Array: TypeAlias = NDArray[np.int64]
+F8Array: TypeAlias = NDArray[np.float64]
+
+# Levels. Each has a look at a word of every arrow that leads to who isn't reached: 64 of them, 4 bytes each, take as
+# long as the numbers of the 32 lanes (256 bytes, once), and from there on a queue of each source is better: the CPU's.
+DEEP = 64
+
+
+class TooDeep(Exception):
+    """The first sources need more than ``DEEP`` levels."""
+
+
+class Side(NamedTuple):
+    """Arrows by one of their ends, and who takes which: arrays of the device, as in ``chains.Plan``."""
+
+    plan: Plan
+    column: Any
+    begin: Any
+    end: Any
+    target: Any
+    owner: Any  # the row of each piece
+    long: Any
+    bounds: Any
+
+
+class Arrows(NamedTuple):
+    """What stays on the device: arrows by where they lead and by where they come from, ``node`` as in ``cpu.paths``."""
+
+    n: int
+    into: Side
+    out: Side
+    node: Any
+
+
+def bytes_needed(into: Plan, out: Plan, n: int, arrows: int, what: int) -> int:
+    """Device memory for 32 sources and ``DEEP`` levels; an array begins at a multiple of 512 bytes."""
+    tasks = sum(2 * 4 * made.bounds[-1] + 20 * made.target.size + 16 * made.long.size for made in (into, out))
+    masks, pieces = 4 * (DEEP + 3) * n, 1 + max(into.bounds[-1], out.bounds[-1])
+    lanes = (0 if what == DISTANCES else 2 * LANES) + (2 * BLOCKS if what in (SUMS, SQUARES) else 0)
+    lanes += LANES if what == ROWS else 0
+    return int(8 * arrows + tasks + masks + 32 * n + 8 * lanes * n + 8 * LANES * pieces) + 512 * (DEEP + 40)
+
+
+def to_device(
+    ptr: I8Array, column: I4Array, back_ptr: I8Array, back_column: I4Array, node: F8Array, what: int
+) -> Arrows:
+    """Copy arrows once, by where they come from and by where they lead (an empty ``back_column``: found here).
+
+    No arrow leads to where it comes from. MemoryError where they, and what ``what`` needs, don't fit.
+    """
+    import cupy
+
+    n = ptr.size - 1
+    if back_column.size != column.size:
+        back_ptr, back_column = turned(ptr, column)
+    into, out = plan(back_ptr), plan(ptr)
+    if lacking := shortfall(bytes_needed(into, out, n, column.size, what)):
+        raise MemoryError(lacking)
+    return Arrows(n, _side(into, back_column), _side(out, column), cupy.asarray(node.ravel()))
+
+
+def turned(ptr: I8Array, column: I4Array) -> tuple[I8Array, I4Array]:
+    """Arrows by their other ends."""
+    n = ptr.size - 1
+    back, entries = by_provider(column, n)
+    return back, np.repeat(np.arange(n, dtype=np.int32), np.diff(ptr))[entries]
+
+
+def _side(made: Plan, column: I4Array) -> Side:
+    import cupy
+
+    owner = np.repeat(made.long, np.diff(made.bounds))
+    return Side(made, *map(cupy.asarray, (column, made.begin, made.end, made.target, owner, made.long, made.bounds)))
+
+
+def by_hops(
+    arrows: Arrows,
+    source: I4Array,
+    begin: int,
+    end: int,
+    what: int,
+    sums: F8Array,
+    went: F8Array,
+    *,
+    deepest: int | None = None,
+    tick: Callable[[int], None] = lambda done: None,
+) -> None:
+    """Search from sources ``begin`` (a multiple of 16) to ``end``; results as ``cpu.paths.by_hops`` leaves them.
+
+    Sums over sources are made in the CPU's order. ``TooDeep`` where the first 32 need more than ``deepest`` levels,
+    before anything is stored. ``tick`` hears of the sources done.
+    """
+    import cupy
+
+    if begin >= end or not arrows.n:
+        return
+    n, there = arrows.n, cupy.asarray(source)
+    ours = what in (SUMS, SQUARES)
+    both = sums.reshape(BLOCKS, 2, n).transpose(1, 2, 0) if ours else np.zeros((2, 0))
+    total, other = (cupy.asarray(np.ascontiguousarray(each)) for each in both)
+    again = cupy.zeros(source.size if ours else 0, np.int32)
+    work = _Work(arrows, there, paths=what != DISTANCES)
+    for first in range(begin, end, LANES):
+        last = min(first + LANES, end)
+        found = work.forward(first, last, deepest if first == begin else None)[:, : last - first]
+        if what == DISTANCES:
+            _distances(found, went[:, first:last])
+        else:
+            work.back(first)
+        if ours:
+            work.add(first, last, what == SQUARES, total, other, again)
+        if what == SUMS:
+            went[0, first:last] = found.sum(0)
+        if what == ROWS:
+            _shares(work.rows(first, last), found.sum(0), sums[first * n : last * n].reshape(-1, n))
+        tick(last)
+    if ours:
+        both[:] = total.get(), other.get()
+    if what == SUMS:
+        went[1, begin:end] = again.get()[begin:end]
+
+
+def _distances(found: NDArray[np.uint64], went: F8Array) -> None:
+    """How many others each source reaches, the sum of distances to them, and of inverses."""
+    level = np.arange(1, len(found) + 1)[:, None]
+    went[:] = found.sum(0), (level * found).sum(0), (found / level).sum(0)
+
+
+def _shares(delta: F8Array, others: NDArray[np.uint64], rows: F8Array) -> None:
+    """Of each source, whose share of all others but the last on the way; 0 where fewer than 2 are reached."""
+    at = np.flatnonzero(others > 1)
+    rows[at] = delta[at] / (others[at, None] - 1.0)
+
+
+class _Work:
+    """Arrays for 32 sources, used again and again."""
+
+    def __init__(self, arrows: Arrows, source: Any, *, paths: bool) -> None:
+        import cupy
+
+        self.arrows, self.source, self.paths = arrows, source, paths
+        n = arrows.n
+        self.sigma, self.behind = (cupy.empty(n * LANES if paths else 0, np.float64) for _ in range(2))
+        pieces = 1 + int(max(arrows.into.plan.bounds[-1], arrows.out.plan.bounds[-1]))
+        self.piece = cupy.empty(pieces * LANES, np.float64) if paths else cupy.empty(pieces, np.uint32)
+        self.masks: list[Any] = []  # who is in each level after the first
+        self.front = self.seen = None
+        self.levels = 0  # after the first, that hold someone
+
+    def forward(self, first: int, last: int, deepest: int | None) -> NDArray[np.uint64]:
+        """Targets reached at each level from 1 on, by lane. One launch a level (two where rows are long), one read."""
+        import cupy
+
+        n, arrows = self.arrows.n, self.arrows
+        self.front, self.seen = (cupy.zeros(n, np.uint32) for _ in range(2))
+        _kernel("begin_searches")(
+            (1,), (LANES,),
+            (self.source, np.int64(first), np.int64(last), arrows.node, np.int64(n), self.front, self.seen, self.sigma,
+             np.int32(self.paths)),
+        )  # fmt: skip
+        active, found, before = (1 << last - first) - 1, [], self.front
+        while active:
+            if len(found) == len(self.masks):
+                self.masks.append(cupy.empty(n, np.uint32))
+            count, into = cupy.zeros(LANES, np.uint64), self.masks[len(found)]
+            (self._paths if self.paths else self._masks)(np.uint32(active), before, into, count)
+            found.append(count.get())
+            active, before = sum(1 << lane for lane in np.flatnonzero(found[-1]).tolist()), into
+            if deepest is not None and len(found) > deepest and active:
+                raise TooDeep(f"more than {deepest} levels lie behind the first sources")
+        self.levels = len(found) - 1
+        return np.array(found)
+
+    def _paths(self, active: Any, before: Any, into: Any, count: Any) -> None:
+        side, arrows = self.arrows.into, self.arrows
+        n, seen, sigma = np.int64(arrows.n), self.seen, self.sigma
+        _kernel("pull_paths")(
+            (side.plan.blocks,), (THREADS,),
+            (*_tasks(side), side.column, arrows.node, n, active, before, into, seen, sigma, self.piece, count),
+        )  # fmt: skip
+        if side.plan.long.size:
+            _kernel("finish_paths")(
+                (side.plan.long.size,), (LANES,),
+                (*_long(side, self.piece), arrows.node, n, active, into, seen, sigma, count),
+            )  # fmt: skip
+
+    def _masks(self, active: Any, before: Any, into: Any, count: Any) -> None:
+        side = self.arrows.into
+        _kernel("pull_masks")(
+            (side.plan.blocks,), (THREADS,),
+            (*_tasks(side), side.column, active, before, into, self.seen, self.piece, count),
+        )  # fmt: skip
+        if side.plan.long.size:
+            _kernel("finish_masks")(
+                blocks(side.plan.long.size), (THREADS,), (*_long(side, self.piece), into, self.seen, count)
+            )
+
+    def back(self, first: int) -> None:
+        """Dependencies, in place of numbers of paths: one launch a level, or two; nothing is waited for."""
+        side, arrows = self.arrows.out, self.arrows
+        n, lanes = np.int64(arrows.n), (self.source, np.int64(first))
+        for level in range(self.levels - 1, -1, -1):
+            front, ahead = self.masks[level], self.masks[level + 1]
+            last = np.int32(level == self.levels - 1)
+            _kernel("pull_behind")(
+                (side.plan.blocks,), (THREADS,),
+                (*_tasks(side), side.column, *lanes, arrows.node, n, last, front, ahead, self.behind, self.sigma,
+                 self.piece),
+            )  # fmt: skip
+            if side.plan.long.size:
+                _kernel("finish_behind")(
+                    (side.plan.long.size,), (LANES,),
+                    (*_long(side, self.piece), *lanes, arrows.node, n, front, self.behind, self.sigma),
+                )  # fmt: skip
+
+    def add(self, first: int, last: int, squares: bool, total: Any, other: Any, again: Any) -> None:
+        """To the sums over sources, by participant and block."""
+        n = self.arrows.n
+        _kernel("add_lanes")(
+            blocks(n, WARPS), (THREADS,),
+            (*self._lanes(first, last), self.seen, self.sigma, np.int32(squares), total, other, again),
+        )  # fmt: skip
+
+    def rows(self, first: int, last: int) -> F8Array:
+        """(lanes, n): dependencies by source."""
+        import cupy
+
+        n = self.arrows.n
+        out = cupy.empty((last - first, n), np.float64)
+        _kernel("lanes_to_rows")(blocks(n), (THREADS,), (*self._lanes(first, last), self.seen, self.sigma, out))
+        found: F8Array = out.get()
+        return found
+
+    def _lanes(self, first: int, last: int) -> tuple[Any, ...]:
+        return self.source, np.int64(first), np.int64(last), self.arrows.node, np.int64(self.arrows.n)
+
+
+def _kernel(name: str) -> Any:
+    return module("breadth").get_function(name)
+
+
+def _tasks(side: Side) -> tuple[Any, ...]:
+    return side.begin, side.end, side.target, side.owner, np.int64(side.plan.wide), np.int64(side.plan.target.size)
+
+
+def _long(side: Side, piece: Any) -> tuple[Any, ...]:
+    return side.long, side.bounds, piece, np.int64(side.plan.long.size)
