@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ecograph.cpu.csr import by_provider
 from ecograph.cpu.paths import BLOCKS, DISTANCES, ROWS, SQUARES, SUMS
 from ecograph.gpu._module import THREADS, blocks, module, shortfall
-from ecograph.gpu.chains import LANES, WARPS, Plan, plan
+from ecograph.gpu.chains import LANES, PIECE, WARPS, Plan, plan
 
 __all__ = ["DEEP", "Arrows", "Side", "TooDeep", "by_hops", "bytes_needed", "to_device"]
 
@@ -50,13 +50,13 @@ class Arrows(NamedTuple):
     node: Any
 
 
-def bytes_needed(into: Plan, out: Plan, n: int, arrows: int, what: int) -> int:
-    """Device memory for 32 sources and ``DEEP`` levels; an array begins at a multiple of 512 bytes."""
-    tasks = sum(2 * 4 * made.bounds[-1] + 20 * made.target.size + 16 * made.long.size for made in (into, out))
-    masks, pieces = 4 * (DEEP + 3) * n, 1 + max(into.bounds[-1], out.bounds[-1])
+def bytes_needed(n: int, arrows: int, what: int) -> int:
+    """Device memory for 32 sources and ``DEEP`` levels, from above; an array begins at a multiple of 512 bytes."""
+    long = arrows // PIECE
+    tasks = 2 * (20 * (n + 2 * long) + 16 * long + 8)
     lanes = (0 if what == DISTANCES else 2 * LANES) + (2 * BLOCKS if what in (SUMS, SQUARES) else 0)
     lanes += LANES if what == ROWS else 0
-    return int(8 * arrows + tasks + masks + 32 * n + 8 * lanes * n + 8 * LANES * pieces) + 512 * (DEEP + 40)
+    return 8 * arrows + tasks + (4 * (DEEP + 3) + 36 + 8 * lanes) * n + 8 * LANES * (2 * long + 1) + 512 * (DEEP + 40)
 
 
 def to_device(
@@ -71,10 +71,9 @@ def to_device(
     n = ptr.size - 1
     if back_column.size != column.size:
         back_ptr, back_column = turned(ptr, column)
-    into, out = plan(back_ptr), plan(ptr)
-    if lacking := shortfall(bytes_needed(into, out, n, column.size, what)):
+    if lacking := shortfall(bytes_needed(n, column.size, what)):
         raise MemoryError(lacking)
-    return Arrows(n, _side(into, back_column), _side(out, column), cupy.asarray(node.ravel()))
+    return Arrows(n, _side(plan(back_ptr), back_column), _side(plan(ptr), column), cupy.asarray(node.ravel()))
 
 
 def turned(ptr: I8Array, column: I4Array) -> tuple[I8Array, I4Array]:
@@ -176,7 +175,8 @@ class _Work:
             (self.source, np.int64(first), np.int64(last), arrows.node, np.int64(n), self.front, self.seen, self.sigma,
              np.int32(self.paths)),
         )  # fmt: skip
-        active, found, before = (1 << last - first) - 1, [], self.front
+        found: list[NDArray[np.uint64]] = []
+        active, before = (1 << last - first) - 1, self.front
         while active:
             if len(found) == len(self.masks):
                 self.masks.append(cupy.empty(n, np.uint32))

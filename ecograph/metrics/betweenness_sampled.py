@@ -54,6 +54,7 @@ def sampled_betweenness(
     layer: str | None = None,
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
+    device: str = "auto",
     progress: Progress = None,
 ) -> SampledBetweenness:
     r"""Betweenness of every participant within ``eps``, with probability 1 - ``delta`` for all of them together.
@@ -70,6 +71,7 @@ def sampled_betweenness(
     seed : whole number from 0 to 2**128 - 1, the key of the Philox generator that draws participants.
     distance : None for hops, "inverse" or "weight"; as for ``betweenness_centrality``.
     layer, relation_weights, normalise : as for ``reliance``.
+    device : "auto", "cpu" or "gpu". In hops a GPU can do it: docs/gpu.md says when "auto" takes one.
     progress : True for a bar, or a callable of (label, done, total); counts searches of each round.
 
     Returns
@@ -84,6 +86,7 @@ def sampled_betweenness(
     UnitError : ``distance`` is given, the relations have different units and nothing says how to join them.
     EcographError : an impossible eps, delta or seed, an unknown distance, lengths that don't add up to a number, or
         more paths than float64 can count.
+    DeviceError : ``device="gpu"`` without one, with lengths, or that fails.
     MemoryLimitError : 1,024 bytes a participant don't fit.
 
     Notes
@@ -116,7 +119,7 @@ def sampled_betweenness(
     """
     _check(eps, delta, seed)
     graph, length = lengths(eco, distance, False, layer, relation_weights, normalise)
-    n, moments = graph.n, _Moments(graph, length, progress)
+    n, moments = graph.n, _Moments(graph, length, progress, device)
     sizes, rounds = schedule(n, eps, delta) if n > 2 else ([n], 1)
     for size in sizes:
         if size >= n:
@@ -128,7 +131,7 @@ def sampled_betweenness(
             bound = float(bernstein(mean, variance, size, n, rounds, delta).max())
         if bound <= eps:
             return SampledBetweenness(np.minimum(mean * (n / (n - 1)), 1.0), eps, delta, size, bound)
-    exact = between(graph, length, False, progress) / max(1, (n - 1) * (n - 2))
+    exact = between(graph, length, False, progress, device) / max(1, (n - 1) * (n - 2))
     return SampledBetweenness(exact, eps, delta, n, 0.0)
 
 
@@ -190,9 +193,11 @@ def drawn(seed: int, n: int, size: int) -> NDArray[np.int32]:
 class _Moments:
     """Sums over the searches made so far; more can be added."""
 
-    def __init__(self, graph: TieGraph, length: NDArray[np.float64] | None, progress: Progress) -> None:
+    def __init__(
+        self, graph: TieGraph, length: NDArray[np.float64] | None, progress: Progress, device: str = "auto"
+    ) -> None:
         self.n, self.progress, self.done = graph.n, progress, 0
-        self.searches = Searches(graph.out, graph.into, length, more=16)
+        self.searches = Searches(graph.out, graph.into, length, more=16, device=device)
         self.sums = np.zeros((kernels.BLOCKS, 2, graph.n))
 
     def of(self, source: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -28,6 +28,7 @@ def brokerage(
     layer: str | None = None,
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
+    device: str = "auto",
     progress: Progress = None,
 ) -> NDArray[np.float64]:
     r"""Share of what a conductor depends on that comes to it by way of each participant, over shortest chains.
@@ -45,6 +46,7 @@ def brokerage(
         that large shares of inputs are short; what j buys outside (``external_cost``) makes its arrows longer.
     layer : "service" or "money": only relations of that layer; None: all.
     relation_weights, normalise : how amounts of different units are joined, as for ``reliance``; hops need neither.
+    device : "auto", "cpu" or "gpu". In hops a GPU can do it: docs/gpu.md says when "auto" takes one.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -58,6 +60,7 @@ def brokerage(
     WindowError : no tie of the view counts.
     UnitError : ``distance="inverse"``, the relations have different units and nothing says how to join them.
     EcographError : an unknown distance, lengths that don't add up to a number, or more chains than float64 can count.
+    DeviceError : ``device="gpu"`` without one, with lengths, or that fails.
     MemoryLimitError : 768 bytes a participant don't fit, or the result.
 
     Notes
@@ -85,28 +88,33 @@ def brokerage(
     source, one = rows_of_one_or_many(eco, conductor)
     if distance is None:
         graph = tie_graph(eco, weight=None, layer=layer, relation_weights=relation_weights, normalise=normalise).into
-        out = _rows(graph, None, source, progress)
+        out = _rows(graph, None, source, progress, device)
     else:
         p = dependence(eco, layer=layer, relation_weights=relation_weights, normalise=normalise)
-        out = brokerage_rows(p, source, weighted=True, progress=progress)
+        out = brokerage_rows(p, source, weighted=True, device=device, progress=progress)
     return out[0] if one else out
 
 
 def brokerage_rows(
-    dependence: Dependence, sources: NDArray[np.int64], *, weighted: bool = False, progress: Progress = None
+    dependence: Dependence,
+    sources: NDArray[np.int64],
+    *,
+    weighted: bool = False,
+    device: str = "auto",
+    progress: Progress = None,
 ) -> NDArray[np.float64]:
     """(sources, n): ``brokerage`` of several rows, in hops or with ``weighted`` along arrows 1 / P[j, i] long."""
     length = check_lengths(dependence.value, inverse=True) if weighted else None
-    return _rows(Rows(dependence.ptr, dependence.provider, dependence.value), length, sources, progress)
+    return _rows(Rows(dependence.ptr, dependence.provider, dependence.value), length, sources, progress, device)
 
 
 def _rows(
-    arrows: Rows, length: NDArray[np.float64] | None, rows: NDArray[np.int64], progress: Progress
+    arrows: Rows, length: NDArray[np.float64] | None, rows: NDArray[np.int64], progress: Progress, device: str
 ) -> NDArray[np.float64]:
     n = arrows.ptr.size - 1
     check_memory(8 * n * rows.size, "brokerage of so many conductors", "ask for fewer at a time")
     out, source = np.zeros(rows.size * n), rows.astype(np.int32)
-    searches = Searches(arrows, None, length)
+    searches = Searches(arrows, None, length, device=device)
     searches.run(kernels.ROWS, source, out, np.empty((0, 0)), label="brokerage", progress=progress)
     if np.isnan(out).any():
         raise uncountable()

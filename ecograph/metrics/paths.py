@@ -28,6 +28,7 @@ def betweenness_centrality(
     layer: str | None = None,
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
+    device: str = "auto",
     progress: Progress = None,
 ) -> NDArray[np.float64]:
     r"""Share of shortest paths that pass through every participant; ``networkx.betweenness_centrality``, exact.
@@ -43,6 +44,7 @@ def betweenness_centrality(
     endpoints : count s and t as passed through.
     reverse : True for the dependence graph; betweenness is the same both ways but for the rounding of lengths.
     layer, relation_weights, normalise : as for ``reliance``.
+    device : "auto", "cpu" or "gpu". In hops a GPU can do it: docs/gpu.md says when "auto" takes one.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -54,6 +56,7 @@ def betweenness_centrality(
     WindowError : no tie of the view counts.
     UnitError : ``distance`` is given, the relations have different units and nothing says how to join them.
     EcographError : an unknown distance, lengths that don't add up to a number, or more paths than float64 can count.
+    DeviceError : ``device="gpu"`` without one, with lengths, or that fails.
     MemoryLimitError : 1,024 bytes for each participant that is searched from don't fit.
 
     Notes
@@ -81,18 +84,18 @@ def betweenness_centrality(
        centrality", SDM 2013.
     """
     graph, length = lengths(eco, distance, reverse, layer, relation_weights, normalise)
-    out, n = between(graph, length, endpoints, progress), graph.n
+    out, n = between(graph, length, endpoints, progress, device), graph.n
     pairs = n * (n - 1) if endpoints else (n - 1) * (n - 2)
     return out / pairs if normalized and pairs else out
 
 
 def between(
-    graph: TieGraph, length: NDArray[np.float64] | None, endpoints: bool, progress: Progress
+    graph: TieGraph, length: NDArray[np.float64] | None, endpoints: bool, progress: Progress, device: str
 ) -> NDArray[np.float64]:
     """Betweenness, not normalised; hops (``length`` None) are counted in a smaller graph."""
     n, folded = graph.n, fold(graph) if length is None else None
     graph, node = (folded.graph, folded.node) if folded else (graph, None)
-    searches = Searches(graph.out, graph.into, length, node=node, more=16)
+    searches = Searches(graph.out, graph.into, length, node=node, more=16, device=device)
     sums, went = np.zeros((kernels.BLOCKS, 2, graph.n)), np.zeros((2, graph.n))
     everyone = np.arange(graph.n, dtype=np.int32)
     searches.run(kernels.SUMS, everyone, sums.ravel(), went, label="betweenness", progress=progress, of=n)
@@ -114,6 +117,7 @@ def closeness_centrality(
     layer: str | None = ...,
     relation_weights: Mapping[str, float] | None = ...,
     normalise: str | None = ...,
+    device: str = ...,
     progress: Progress = ...,
 ) -> NDArray[np.float64]: ...
 @overload
@@ -127,6 +131,7 @@ def closeness_centrality(
     layer: str | None = ...,
     relation_weights: Mapping[str, float] | None = ...,
     normalise: str | None = ...,
+    device: str = ...,
     progress: Progress = ...,
 ) -> float: ...
 def closeness_centrality(
@@ -139,6 +144,7 @@ def closeness_centrality(
     layer: str | None = None,
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
+    device: str = "auto",
     progress: Progress = None,
 ) -> NDArray[np.float64] | float:
     r"""How close are those who reach a participant? ``networkx.closeness_centrality``.
@@ -153,6 +159,7 @@ def closeness_centrality(
     wf_improved : with the first factor (Wasserman and Faust), so that a small part isn't all close.
     reverse : True for the dependence graph: then r counts those whom u reaches along the ties as stored.
     layer, relation_weights, normalise : as for ``reliance``.
+    device : "auto", "cpu" or "gpu". In hops a GPU can do it: docs/gpu.md says when "auto" takes one.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -165,6 +172,7 @@ def closeness_centrality(
     WindowError : no tie of the view counts.
     UnitError : ``distance`` is given, the relations have different units and nothing says how to join them.
     ParticipantError : no such ``u``.
+    DeviceError : ``device="gpu"`` without one, with lengths, or that fails.
     EcographError : an unknown distance, or lengths that don't add up to a number.
 
     Notes
@@ -185,7 +193,7 @@ def closeness_centrality(
     """
     graph, length = lengths(eco, distance, not reverse, layer, relation_weights, normalise)
     source = np.arange(graph.n) if u is None else eco.rows_of([u])
-    others, farness, _ = _distances(graph, length, source, "closeness", progress)
+    others, farness, _ = _distances(graph, length, source, "closeness", progress, device)
     close = np.divide(others, farness, out=np.zeros(source.size), where=others > 0)
     if wf_improved:
         close *= others / (graph.n - 1)
@@ -201,6 +209,7 @@ def harmonic_centrality(
     layer: str | None = None,
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
+    device: str = "auto",
     progress: Progress = None,
 ) -> NDArray[np.float64]:
     r"""Sum of inverse distances from all others to a participant; ``networkx.harmonic_centrality``.
@@ -214,6 +223,7 @@ def harmonic_centrality(
     distance : None for hops, "inverse" or "weight"; as for ``betweenness_centrality``.
     reverse : True for the dependence graph: distances from u along the ties as stored.
     layer, relation_weights, normalise : as for ``reliance``.
+    device : "auto", "cpu" or "gpu". In hops a GPU can do it: docs/gpu.md says when "auto" takes one.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -226,6 +236,7 @@ def harmonic_centrality(
     WindowError : no tie of the view counts.
     UnitError : ``distance`` is given, the relations have different units and nothing says how to join them.
     ParticipantError : an id that isn't there.
+    DeviceError : ``device="gpu"`` without one, with lengths, or that fails.
     EcographError : an unknown distance, or lengths that don't add up to a number.
 
     Notes
@@ -244,15 +255,20 @@ def harmonic_centrality(
     """
     graph, length = lengths(eco, distance, not reverse, layer, relation_weights, normalise)
     source = np.arange(graph.n) if nbunch is None else eco.rows_of(list(nbunch))
-    near: NDArray[np.float64] = _distances(graph, length, source, "harmonic", progress)[2]
+    near: NDArray[np.float64] = _distances(graph, length, source, "harmonic", progress, device)[2]
     return near
 
 
 def _distances(
-    graph: TieGraph, length: NDArray[np.float64] | None, rows: NDArray[Any], label: str, progress: Progress
+    graph: TieGraph,
+    length: NDArray[np.float64] | None,
+    rows: NDArray[Any],
+    label: str,
+    progress: Progress,
+    device: str,
 ) -> NDArray[np.float64]:
     """Along the arrows from each of ``rows``: how many others, the sum of distances, the sum of their inverses."""
     out, source = np.zeros((3, rows.size)), rows.astype(np.int32)
-    searches = Searches(graph.out, graph.into, length)
+    searches = Searches(graph.out, graph.into, length, device=device)
     searches.run(kernels.DISTANCES, source, np.empty(0), out, label=label, progress=progress)
     return out

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.cpu import paths as kernels
 from ecograph.cpu.threads import over_blocks
-from ecograph.device import check_memory
+from ecograph.device import Choice, check_memory, choose, guarded
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
+from ecograph.gpu import breadth
 from ecograph.metrics.tie_graph import Rows, TieGraph, tie_graph
-from ecograph.progress import Progress, track
+from ecograph.progress import Progress, Tick, track
 
 __all__ = ["Searches", "blocks_added", "check_lengths", "lengths", "uncountable"]
 
+EACH = 8  # arrows times sources for one of ``device.LEAST``: 2**27 in all, which take the CPU about a second
 WORK = 4_000_000  # arrows and participants that each block of sources passes between two ticks: some 0.1 s
 
 
@@ -60,7 +63,10 @@ class Searches:
     length : of the arrows of ``out``; None for hops.
     node : (4, n) of each participant, as ``cpu.paths`` takes it; None: everyone stands for itself.
     more : bytes that results take for each participant and each of BLOCKS.
+    device : "auto", "cpu" or "gpu". Lengths are searched by the CPU. ``choice`` says where the last run was, and why.
     """
+
+    choice = Choice("cpu", "nothing was searched")
 
     def __init__(
         self,
@@ -70,13 +76,15 @@ class Searches:
         *,
         node: NDArray[np.float64] | None = None,
         more: int = 0,
+        device: str = "auto",
     ) -> None:
         self.n, none = out.ptr.size - 1, np.empty(0, np.int32)
-        check_memory(kernels.BLOCKS * (48 + more) * self.n, "the searches", "look at a smaller view")
+        self.device, self.nbytes = device, kernels.BLOCKS * (48 + more) * self.n
         back = (out.ptr, none) if into is None else (into.ptr, into.column)
         self.arrows = (out.ptr, out.column, *back, np.empty(0) if length is None else length)
         self.node = kernels.plain(self.n) if node is None else node
-        self.room = kernels.scratch(self.n, length is None)
+        self.room: tuple[NDArray[np.float64], NDArray[np.int32]] | None = None
+        self.there: Any = None
 
     def run(
         self,
@@ -94,15 +102,61 @@ class Searches:
 
         Between two rounds there is a tick, and Ctrl-C gets through. ``of``: how many the sources stand for.
         """
-        of, size = source.size if of is None else of, self.n + self.arrows[1].size
+        of = source.size if of is None else of
+        with track(progress, label, of) as tick:
+            self.choice = self._choose(what, source.size - begin)
+            try:
+                search = self._on_cpu if self.choice.device == "cpu" else self._on_device
+                search(what, source, sums, went, begin, of, tick)
+            except breadth.TooDeep as error:
+                self.choice = Choice("cpu", f"{error}: the CPU has a queue for each")
+                self._on_cpu(what, source, sums, went, begin, of, tick)
+
+    def _choose(self, what: int, sources: int) -> Choice:
+        if self.arrows[4].size:
+            return choose(self.device)
+        arrows = self.arrows[1].size
+        return choose(self.device, breadth.bytes_needed(self.n, arrows, what), arrows * sources // EACH)
+
+    def _on_device(
+        self,
+        what: int,
+        source: NDArray[np.int32],
+        sums: NDArray[np.float64],
+        went: NDArray[np.float64],
+        begin: int,
+        of: int,
+        tick: Tick,
+    ) -> None:
+        """Arrows are copied for the first run, and stay."""
+        deepest = None if self.device == "gpu" else breadth.DEEP
+        with guarded("searches for shortest paths"):
+            if self.there is None:
+                self.there = breadth.to_device(*self.arrows[:4], self.node, what)
+            breadth.by_hops(self.there, source, begin, source.size, what, sums, went, deepest=deepest,
+                            tick=lambda last: tick(last * of // source.size))  # fmt: skip
+
+    def _on_cpu(
+        self,
+        what: int,
+        source: NDArray[np.int32],
+        sums: NDArray[np.float64],
+        went: NDArray[np.float64],
+        begin: int,
+        of: int,
+        tick: Tick,
+    ) -> None:
+        if self.room is None:
+            check_memory(self.nbytes, "the searches", "look at a smaller view")
+            self.room = kernels.scratch(self.n, self.arrows[4].size == 0)
+        size = self.n + self.arrows[1].size
         step = kernels.BLOCKS * max(1, WORK // max(1, size))
         kernel = kernels.by_lengths if self.arrows[4].size else kernels.by_hops
-        with track(progress, label, of) as tick:
-            for first in range(begin, source.size, step):
-                last = min(first + step, source.size)
-                over_blocks(kernel, kernels.BLOCKS, size * (last - first), *self.arrows, self.node, source, first, last,
-                            *self.room, what, sums, went)  # fmt: skip
-                tick(last * of // source.size)
+        for first in range(begin, source.size, step):
+            last = min(first + step, source.size)
+            over_blocks(kernel, kernels.BLOCKS, size * (last - first), *self.arrows, self.node, source, first, last,
+                        *self.room, what, sums, went)  # fmt: skip
+            tick(last * of // source.size)
 
 
 def blocks_added(parts: NDArray[np.float64]) -> NDArray[np.float64]:
