@@ -129,7 +129,7 @@ def test_rows_in_pieces(schedule: Schedule, twins_on: Callable[..., Any]) -> Non
 def test_a_market_in_pieces(twins_on: Callable[..., Any]) -> None:
     twins_on()
     n = CROWD.seat.size
-    rule = cpu.Rule(True, False, TOL, 2)
+    rule = cpu.Rule(True, False, TOL, 1)
     ptr, row = np.array([0, n // 2 + 100]), np.arange(n // 2 + 100, dtype=np.int32)  # more than half is lost
     given = (rule, ptr, row, np.zeros(row.size), np.full(n, 1.0 / n), False)
     score, run = gpu.run_lanes(gpu.to_device(CROWD, row.size), *given)
