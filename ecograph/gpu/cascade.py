@@ -14,7 +14,7 @@ from ecograph.gpu.cascade_bounds import bound_of
 from ecograph.gpu.cascade_state import EACH, PAST, Held, State, bytes_needed, kernel, pull, to_device
 from ecograph.gpu.chains import LANES, WARPS
 
-__all__ = ["bytes_needed", "run_lanes", "to_device"]
+__all__ = ["Held", "bytes_needed", "run_lanes", "to_device"]
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]

@@ -34,7 +34,7 @@ def bound_of(state: State, shocks: tuple[Any, Any], stop: float, rounds: F8Array
         return bound
     met = _met(state)
     slack, low = _slack(state, met), cupy.empty(state.held.n * LANES, np.float64)
-    while (open_ := (0.0 < lower) & (lower < 1.0)).any():
+    while (open_ := (lower > 0.0) & (lower < 1.0)).any():
         below = _rise(state, shocks, met, low, np.concatenate([lower, slack]), open_)
         bound = np.where(open_ & ~below, lower, bound)
         lower = np.where(open_, np.where(below, 2.0 * lower, 0.0), lower)
@@ -79,9 +79,7 @@ def _slack(state: State, met: Any) -> F8Array:
     import cupy
 
     n, side, longest = state.held.n, state.side, cupy.zeros(LANES, np.uint32)
-    _kernel("longest_met")(
-        blocks(n, EACH), (THREADS,), (side.row, side.first, side.bound, met, np.int64(n), longest)
-    )
+    _kernel("longest_met")(blocks(n, EACH), (THREADS,), (side.row, side.first, side.bound, met, np.int64(n), longest))
     seats = int(np.diff(state.held.network.markets.ptr).max(initial=0)) if state.substitute else 0
     slack: F8Array = 2.0**-53 * (seats + 16) + 2.0**-53 * longest.get()
     return slack

@@ -128,8 +128,10 @@ def kernel(name: str) -> Any:
 
 
 def pull(state: State, h: Any, hit: Any, changed: Any, live: Any, *, published: bool) -> None:
-    """From the losses of rows to the sums of those who read them: 2 launches, 1 more where others stand in, and 1 more
-    each where runs or markets are long."""
+    """From the losses of rows to the sums of those who read them.
+
+    Two launches, one more where others stand in, and one more each where runs or markets are long.
+    """
     held, side = state.held, state.side
     if state.substitute:
         markets, offered = held.sellers, (live, np.int32(published), state.offer, state.asked)

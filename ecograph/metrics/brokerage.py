@@ -100,7 +100,7 @@ def brokerage_rows(
     sources: NDArray[np.int64],
     *,
     weighted: bool = False,
-    device: str = "auto",
+    device: str = "cpu",
     progress: Progress = None,
 ) -> NDArray[np.float64]:
     """(sources, n): ``brokerage`` of several rows, in hops or with ``weighted`` along arrows 1 / P[j, i] long."""

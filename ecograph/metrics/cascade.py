@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from ecograph import __version__
 from ecograph.cpu import cascade as kernels
-from ecograph.device import Choice, choose
+from ecograph.device import Choice
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
+from ecograph.gpu.cascade import Held
 from ecograph.metrics.cascade_network import Built, Essentiality, build
 from ecograph.metrics.cascade_result import CascadeResult
 from ecograph.metrics.cascade_run import (
@@ -29,6 +30,7 @@ from ecograph.metrics.cascade_run import (
     name_of,
     pack,
     rule_of,
+    where,
 )
 from ecograph.progress import Progress
 
@@ -73,7 +75,7 @@ def esri(
     reference : True: the published rule to the letter. It stops at the largest decrease <= 1e-2, which isn't
         converged, and takes a market that offers <= 1e-10 for one that offers 1, so that the result depends on
         the unit of money. ``tol`` is then unused and there is no error bound.
-    device : "auto", "cpu" or "gpu".
+    device : "auto", "cpu" or "gpu"; docs/gpu.md says when "auto" takes a device. Provenance has which, and why.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -87,6 +89,7 @@ def esri(
     WindowError : no tie of the view counts.
     UnitError : relations of different units and nothing that says how to join them.
     ConvergenceError : 100,000 rounds weren't enough.
+    DeviceError : ``device="gpu"`` without one, or that fails.
     EcographError : an unknown or impossible value of a parameter; the message names the allowed ones.
 
     Notes
@@ -112,11 +115,12 @@ def esri(
        from nation-wide supply networks", Scientific Reports 12 (2022), 7719.
     """
     check_rule(substitution, tol)
-    chosen = choose(device)
     built = build(eco, essentiality, layer, relation_weights, normalise)
     rule = rule_of(substitution, reference, tol)
     shocks = Shocks(np.arange(len(eco) + 1), np.arange(len(eco), dtype=np.int32), np.zeros(len(eco)))
-    columns = cascades(built, rule, shocks, weights_of(eco, weights, built.out), progress)
+    weight = weights_of(eco, weights, built.out)
+    chosen, held = where(device, built, shocks)
+    columns = cascades(built, rule, shocks, weight, progress, held=held)
     parameters = _parameters(essentiality, substitution, layer, relation_weights, normalise, tol, reference, device)
     return CascadeResult(
         pl.DataFrame({"id": eco.ids, **columns}),
@@ -166,7 +170,7 @@ def cascade_loss(
     Raises
     ------
     ParticipantError : no such participant.
-    EcographError, UnitError, WindowError, ConvergenceError : as for ``esri``.
+    EcographError, UnitError, WindowError, ConvergenceError, DeviceError : as for ``esri``.
 
     Notes
     -----
@@ -190,7 +194,7 @@ def cascade_loss(
         raise EcographError(f"closures={closures!r} isn't a list of shocks.", hint=f"closures=[{closures!r}]")
     if conductor is not None and weights is not None:
         raise EcographError("weights= weighs losses of all, and a conductor's loss is its own.", hint="leave one out")
-    chosen, given = choose(device), list(closures)
+    given = list(closures)
     o = None if conductor is None else eco.row_of(conductor)
     built = build(eco, essentiality, layer, relation_weights, normalise)
     weight = np.zeros(len(eco)) if o is not None else weights_of(eco, weights, built.out)
@@ -198,9 +202,10 @@ def cascade_loss(
     lost = [lost_by(eco, closure) for closure in given]
     rule = rule_of(substitution, reference, tol)
     shocks = pack(lost)
-    columns = cascades(built, rule, shocks, weight, progress)
+    chosen, held = where(device, built, shocks)
+    columns = cascades(built, rule, shocks, weight, progress, held=held)
     if interaction:
-        columns = _with_interaction(columns, lost, built, rule, weight)
+        columns = _with_interaction(columns, lost, built, rule, weight, held)
     parameters = _parameters(essentiality, substitution, layer, relation_weights, normalise, tol, reference, device)
     parameters |= {"conductor": conductor, "closures": len(given)}
     names = pl.Series([name_of(eco, rows, shares) for rows, shares in lost], dtype=pl.String)
@@ -299,9 +304,11 @@ def _with_interaction(
     built: Built,
     rule: kernels.Rule,
     weight: NDArray[np.float64],
+    held: Held | None,
 ) -> dict[str, pl.Series]:
     parts = {(row, keep): None for rows, kept in lost for row, keep in zip(rows.tolist(), kept.tolist(), strict=True)}
-    alone = cascades(built, rule, pack([(np.array([row]), np.array([keep])) for row, keep in parts]), weight, None)
+    shocks = pack([(np.array([row]), np.array([keep])) for row, keep in parts])
+    alone = cascades(built, rule, shocks, weight, None, held=held)
     loss = dict(zip(parts, alone["total"], strict=True))
     apart = [
         fsum(loss[part] for part in zip(rows.tolist(), kept.tolist(), strict=True)) if rows.size > 1 else None

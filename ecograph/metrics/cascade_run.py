@@ -11,13 +11,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ecograph.cpu import cascade as kernels
+from ecograph.device import Choice, choose, guarded
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import ConvergenceError, EcographError
+from ecograph.gpu import cascade as gpu
 from ecograph.metrics.cascade_network import Built
 from ecograph.progress import Progress, track
 
 __all__ = ["PUBLISHED_EPS", "PUBLISHED_LIMIT", "Closure", "Lost", "Shocks", "cascades", "check_rule", "lost_by",
-           "name_of", "pack", "rule_of"]  # fmt: skip
+           "name_of", "pack", "rule_of", "where"]  # fmt: skip
 
 Closure: TypeAlias = str | Sequence[str] | Mapping[str, float] | NDArray[np.float64]
 PUBLISHED_EPS = 1e-2
@@ -84,6 +86,17 @@ def name_of(eco: Ecosystem, rows: NDArray[np.int64], kept: NDArray[np.float64]) 
     return " + ".join(some) + (f" + {rows.size - 5:,} more" if rows.size > 5 else "")
 
 
+def where(device: str, built: Built, shocks: Shocks) -> tuple[Choice, gpu.Held | None]:
+    """The device for these shocks, and why; the network on it, copied once, or None for the CPU."""
+    network = built.network
+    passed = (network.down.column.size + network.up.column.size) * (shocks.ptr.size - 1)
+    chosen = choose(device, gpu.bytes_needed(network, shocks.row.size), passed)
+    if chosen.device == "cpu":
+        return chosen, None
+    with guarded("cascades"):
+        return chosen, gpu.to_device(network, shocks.row.size)
+
+
 def cascades(
     built: Built,
     rule: kernels.Rule,
@@ -92,17 +105,24 @@ def cascades(
     progress: Progress,
     *,
     bounds: bool = True,
+    held: gpu.Held | None = None,
 ) -> dict[str, pl.Series]:
-    """Run the shocks; columns total, down and up (weighted losses), iterations, residual, error_bound."""
-    lanes = shocks.ptr.size - 1
+    """Run the shocks; columns total, down and up (weighted losses), iterations, residual, error_bound.
+
+    ``held``: the network on the device, which runs them then.
+    """
+    lanes, bounds = shocks.ptr.size - 1, bounds and not rule.published
     score, run = np.empty((lanes, 3)), np.empty((lanes, 3))
     with track(progress, "cascades", lanes) as tick:
         for first in range(0, lanes, CHUNK):
             part = slice(first, min(first + CHUNK, lanes))
             ptr = shocks.ptr[first : part.stop + 1]
-            score[part], run[part] = kernels.run_lanes(
-                built.network, rule, ptr, shocks.row, shocks.psi, weight, bounds and not rule.published
-            )
+            given = rule, ptr, shocks.row, shocks.psi, weight, bounds
+            if held is None:
+                score[part], run[part] = kernels.run_lanes(built.network, *given)
+            else:
+                with guarded("cascades"):
+                    score[part], run[part] = gpu.run_lanes(held, *given)
             tick(part.stop)
     if not rule.published and (run[:, 1] > rule.stop).any():
         raise ConvergenceError(

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.cpu import centrality as kernels
+from ecograph.device import choose, guarded
 from ecograph.ecosystem import Ecosystem
+from ecograph.gpu import core
 from ecograph.metrics.tie_graph import tie_graph
 
 __all__ = [
@@ -187,7 +189,7 @@ def out_strength(
     return kernels.row_sums(out.ptr, out.amount)
 
 
-def core_number(eco: Ecosystem, *, layer: str | None = None) -> NDArray[np.int64]:
+def core_number(eco: Ecosystem, *, layer: str | None = None, device: str = "auto") -> NDArray[np.int64]:
     """The largest k such that a participant is in the k-core; ``networkx.core_number``.
 
     The k-core is the largest part of the graph in which everyone has k arrows or more, in and out together.
@@ -196,6 +198,7 @@ def core_number(eco: Ecosystem, *, layer: str | None = None) -> NDArray[np.int64
     ----------
     eco : the ecosystem, or a view of it; only ties of weight > 0 that are no self-ties count, parallel ones once.
     layer : "service", "money", or None for both.
+    device : "auto", "cpu" or "gpu": the same numbers; docs/gpu.md says when "auto" takes a device.
 
     Returns
     -------
@@ -204,6 +207,7 @@ def core_number(eco: Ecosystem, *, layer: str | None = None) -> NDArray[np.int64
     Raises
     ------
     WindowError : no tie of the view counts.
+    DeviceError : ``device="gpu"`` without one, or that fails.
 
     Notes
     -----
@@ -223,7 +227,12 @@ def core_number(eco: Ecosystem, *, layer: str | None = None) -> NDArray[np.int64
     .. [1] V. Batagelj, M. Zaversnik, "An O(m) algorithm for cores decomposition of networks" (2003).
     """
     graph = tie_graph(eco, weight=None, layer=layer)
-    return kernels.core_numbers(graph.into.ptr, graph.into.column, graph.out.ptr, graph.out.column)
+    given = graph.into.ptr, graph.into.column, graph.out.ptr, graph.out.column
+    arrows = graph.out.column.size
+    if choose(device, core.bytes_needed(graph.n, arrows), 2 * arrows).device == "cpu":
+        return kernels.core_numbers(*given)
+    with guarded("core numbers"):
+        return core.core_numbers(*given)
 
 
 def _degrees(ptr: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ import pytest
 
 import ecograph.gpu
 from ecograph.gpu import centrality, chains, draws, replicates
+from tests.gpu import counts_searches
 from tests.gpu.graphs import Graph
 from tests.gpu.host_cupy import HostCupy
 from tests.gpu.test_gpu_replicates import Table
@@ -167,6 +168,10 @@ EXPECTED: dict[str, tuple[Callable[[HostCupy], Callable[[], Any]], dict[str, int
         },
     ),
 }
+
+
+EXPECTED |= counts_searches.EXPECTED
+ON_THE_HOST |= counts_searches.ON_THE_HOST
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -11,6 +11,7 @@ import pytest
 from ecograph.cpu import cascade as cpu
 from ecograph.cpu.csr import by_provider
 from ecograph.gpu import cascade as gpu
+from ecograph.gpu.cascade_state import kernel
 from ecograph.gpu.chains import PIECE
 from tests.gpu.host_cupy import HostCupy
 from tests.gpu.host_shim import Schedule
@@ -37,7 +38,7 @@ def network(sizes: list[int], markets: int, *, runs: int = 1, leak: float = 0.75
     bought = np.bincount(key + 1, amount)[key + 1]
     market = (np.arange(n) * 7 % markets).astype(np.int32) if n else np.zeros(0, np.int32)
     seat = cpu.seats(market)
-    out = np.bincount(seller, amount, n)
+    out = np.bincount(seller, amount, n).astype(np.float64)
     out_ptr, rows = by_provider(seller, n)
     down = cpu.channel(seat, ptr, seller, amount / bought * (1 - leak), run.astype(np.int32))
     up = cpu.channel(seat, out_ptr, buyer[rows], (amount / out[seller] * (1 - leak))[rows])
@@ -84,7 +85,9 @@ def both(net: cpu.Network, rule: cpu.Rule, lanes: int, weight: Any) -> tuple[Any
     return *gpu.run_lanes(gpu.to_device(net, int(given[1][-1])), *given), *cpu.run_lanes(net, *given)
 
 
-@pytest.mark.parametrize(("name", "rule"), [*((name, "market") for name in NETWORKS), *(("33", rule) for rule in RULES)])
+@pytest.mark.parametrize(
+    ("name", "rule"), [*((name, "market") for name in NETWORKS), *(("33", rule) for rule in RULES)]
+)
 def test_short_rows_equal_the_cpu_bit_for_bit(
     name: str, rule: str, schedule: Schedule, twins_on: Callable[..., Any]
 ) -> None:
@@ -179,7 +182,7 @@ def test_a_grid_of_none_stores_nothing(twins_on: Callable[..., Any]) -> None:
         "finish_runs": (none, none, x, zero, live, x, word),
         "strike": (none, none, x, zero, zero, np.int32(0), x, x, x, word, word, word, word, word),
     }.items():
-        gpu.kernel(name)((0,), (32,), given)
+        kernel(name)((0,), (32,), given)
     assert not x.get().any()
 
 

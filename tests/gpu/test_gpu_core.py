@@ -66,7 +66,7 @@ def peeled(hops: Hops) -> list[int]:
             inside = pairs[left[pairs].all(1)]
             left &= np.bincount(inside.ravel(), minlength=hops.n) >= k
         numbers[left] = k
-    return numbers.tolist()
+    return list(map(int, numbers))
 
 
 @pytest.mark.parametrize("name", ["two", "31", "257", "a clique with a tail", "edges"])

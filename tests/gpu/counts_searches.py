@@ -1,0 +1,134 @@
+"""How often searches, cascades and core numbers launch, copy and wait: a part of what test_counts.py expects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ecograph.cpu import cascade as cpu_cascade
+from ecograph.cpu import paths as cpu
+from ecograph.gpu import breadth, cascade, cascade_bounds, cascade_state, core
+from ecograph.gpu.chains import PIECE, plan
+from tests.gpu.host_cupy import HostCupy
+from tests.gpu.test_gpu_breadth import between, line
+from tests.gpu.test_gpu_cascade import network
+
+__all__ = ["EXPECTED", "ON_THE_HOST"]
+
+Prepare = Callable[[HostCupy], Callable[[], Any]]
+# 0 with 1, 2 and 3, by more arrows than a piece has, both ways.
+OTHERS = np.arange(PIECE + 3) % 3 + 1
+HUB = between(np.concatenate([0 * OTHERS, OTHERS]), np.concatenate([OTHERS, 0 * OTHERS]), 4)
+SOURCES = np.array([0, 1], np.int32)  # 0 has 1 level behind it, 1 has 2
+NET = network([PIECE + 1, 1, 1], 1)
+SHOCKS = np.array([0, 1]), np.array([1], np.int32), np.array([0.5])
+RULE = cpu_cascade.Rule(True, False, 0.0, 5)
+
+ON_THE_HOST = {
+    "breadth.Arrows", "breadth.Side", "breadth.TooDeep", "breadth.bytes_needed", "core.bytes_needed",
+    "cascade_state.Held", "cascade_state.Side", "cascade_state.State", "cascade_state.Tasks",
+    "cascade_state.bytes_needed", "cascade_state.kernel",
+}  # fmt: skip
+
+
+def held(what: int) -> breadth.Arrows:
+    return breadth.to_device(*HUB, cpu.plain(HUB.n), what)
+
+
+def searched(what: int) -> Prepare:
+    def prepare(cupy: HostCupy) -> Callable[[], Any]:
+        arrows, went = held(what), np.zeros((3, 2))
+        sums = np.zeros((2 if what == cpu.ROWS else 2 * cpu.BLOCKS) * HUB.n)
+        return lambda: breadth.by_hops(arrows, SOURCES, 0, 2, what, sums, went)
+
+    return prepare
+
+
+def cascaded(cupy: HostCupy) -> Callable[[], Any]:
+    there = cascade.to_device(NET, 1)
+    return lambda: cascade.run_lanes(there, RULE, *SHOCKS, np.ones(3), False)
+
+
+def group(cupy: HostCupy) -> cascade._Group:
+    there = tuple(map(cupy.asarray, (SHOCKS[1], np.zeros(1, np.int32), SHOCKS[2])))
+    made = cascade._Group(cascade.to_device(NET, 1), RULE, there, SHOCKS[0], slice(0, 1))
+    made.rounds()
+    return made
+
+
+def pulled(cupy: HostCupy) -> Callable[[], Any]:
+    made = group(cupy)
+    state = made.down
+    return lambda: cascade_state.pull(state, state.h, state.hit, state.changed, made.live, published=False)
+
+
+def bounded(cupy: HostCupy) -> Callable[[], Any]:
+    made, rounds = group(cupy), np.zeros(32)
+    rounds[0] = 1
+    return lambda: cascade_bounds.bound_of(made.down, (made.struck, made.most), 0.25, rounds, np.zeros((8, 32)))
+
+
+def bytes_of(*pointers: Any) -> int:
+    """Of the arrays of plans."""
+    return sum(each.nbytes for ptr in pointers for each in plan(ptr) if not isinstance(each, int))
+
+
+OWNERS = 4 * (2 + 2)  # the row of each piece, both ways
+CHANNELS = (NET.down, NET.up)
+LEVELS = {"read": 3, "got": 3 * 256}  # of 2 levels that hold someone and 1 that doesn't
+FORWARD = {"begin_searches": 1, "pull_paths": 3, "finish_paths": 3}
+BACK = {"pull_behind": 2, "finish_behind": 2}
+ROUND = {"offers": 1, "feel": 2, "pull_runs": 2, "finish_runs": 1, "take_rows": 2, "decide": 1}  # a long row, down
+EXPECTED: dict[str, tuple[Prepare, dict[str, int]]] = {
+    "breadth.to_device": (
+        lambda cupy: lambda: held(cpu.SUMS),
+        {"copy": 15, "copied": 8 * HUB.column.size + bytes_of(HUB.ptr, HUB.back_ptr) + OWNERS + 32 * HUB.n},
+    ),
+    # A level is one launch, two where rows are long, and one read; the way back reads nothing.
+    "breadth.by_hops": (
+        searched(cpu.SUMS),
+        {
+            **FORWARD, **BACK, "add_lanes": 1, "launch": 7 + 4 + 1,
+            "read": 3 + 3, "got": 3 * 256 + 2 * 128 * HUB.n + 8, "copy": 3, "copied": 8 + 2 * 128 * HUB.n,
+        },  # fmt: skip
+    ),
+    "cascade_state.to_device": (
+        lambda cupy: lambda: cascade.to_device(NET),
+        {
+            "copy": 3 + 2 * 10 + 5,
+            "copied": sum(a.nbytes for side in CHANNELS for a in (side.row, side.first, side.bound, side.column, side.weight))
+            + bytes_of(NET.down.bound, NET.up.bound, NET.markets.ptr) + 20 * 3 + 8 * 1 - 8 * 3,
+        },  # fmt: skip
+    ),
+    # Five rounds are wanted: those of two looks at who lives are launched, and nobody lives in the last three.
+    "cascade.run_lanes": (
+        cascaded,
+        {
+            **{name: 8 * each for name, each in ROUND.items()}, "no_loss": 1, "strike": 1, "score_rows": 1,
+            "fold_scores": 1, "launch": 8 * 9 + 4, "copy": 5, "copied": 4 + 4 + 8 + 24 + 4,
+            "read": 2 + 1 + 1, "got": 2 * 4 + 512 + 768,
+        },  # fmt: skip
+    ),
+    "cascade_state.pull": (
+        pulled, {"offers": 1, "feel": 1, "pull_runs": 1, "finish_runs": 1, "launch": 4}
+    ),
+    # The loss comes to 0 and from there to who buys of it: steps until nobody is new. One step down, 0.25, is enough,
+    # as the first of two looks at four tries tells.
+    "cascade_bounds.bound_of": (
+        bounded,
+        {
+            "begin_met": 1, "spread_met": 3, "longest_met": 1, "lower_rows": 1, "offers": 4, "feel": 4, "pull_runs": 4,
+            "finish_runs": 4, "rise_rows": 4, "decide_rise": 4, "launch": 6 + 6 * 4, "copy": 3, "copied": 512 + 4 + 128,
+            "read": 3 + 1 + 1, "got": 3 * 4 + 128 + 128,
+        },  # fmt: skip
+    ),
+    "core.core_numbers": (
+        lambda cupy: lambda: core.core_numbers(HUB.back_ptr, HUB.back_column, HUB.ptr, HUB.column),
+        {
+            "settle_cores": 8, "launch": 8, "copy": 6, "copied": 2 * (HUB.ptr.nbytes + HUB.column.nbytes) + 8 * HUB.n,
+            "read": 2, "got": 4 + 4 * HUB.n,
+        },  # fmt: skip
+    ),
+}  # fmt: skip
