@@ -12,7 +12,7 @@ from ecograph.cpu import paths as cpu
 from ecograph.gpu import breadth, cascade, cascade_bounds, cascade_state, core
 from ecograph.gpu.chains import PIECE, plan
 from tests.gpu.host_cupy import HostCupy
-from tests.gpu.test_gpu_breadth import between, line
+from tests.gpu.test_gpu_breadth import between
 from tests.gpu.test_gpu_cascade import network
 
 __all__ = ["EXPECTED", "ON_THE_HOST"]
@@ -76,7 +76,7 @@ def bytes_of(*pointers: Any) -> int:
 
 
 OWNERS = 4 * (2 + 2)  # the row of each piece, both ways
-CHANNELS = (NET.down, NET.up)
+COPIED = ("row", "first", "bound", "column", "weight")
 LEVELS = {"read": 3, "got": 3 * 256}  # of 2 levels that hold someone and 1 that doesn't
 FORWARD = {"begin_searches": 1, "pull_paths": 3, "finish_paths": 3}
 BACK = {"pull_behind": 2, "finish_behind": 2}
@@ -90,45 +90,74 @@ EXPECTED: dict[str, tuple[Prepare, dict[str, int]]] = {
     "breadth.by_hops": (
         searched(cpu.SUMS),
         {
-            **FORWARD, **BACK, "add_lanes": 1, "launch": 7 + 4 + 1,
-            "read": 3 + 3, "got": 3 * 256 + 2 * 128 * HUB.n + 8, "copy": 3, "copied": 8 + 2 * 128 * HUB.n,
-        },  # fmt: skip
+            **FORWARD,
+            **BACK,
+            "add_lanes": 1,
+            "launch": 7 + 4 + 1,
+            "read": 3 + 3,
+            "got": 3 * 256 + 2 * 128 * HUB.n + 8,
+            "copy": 3,
+            "copied": 8 + 2 * 128 * HUB.n,
+        },
     ),
     "cascade_state.to_device": (
         lambda cupy: lambda: cascade.to_device(NET),
         {
             "copy": 3 + 2 * 10 + 5,
-            "copied": sum(a.nbytes for side in CHANNELS for a in (side.row, side.first, side.bound, side.column, side.weight))
-            + bytes_of(NET.down.bound, NET.up.bound, NET.markets.ptr) + 20 * 3 + 8 * 1 - 8 * 3,
-        },  # fmt: skip
+            "copied": sum(getattr(side, name).nbytes for side in (NET.down, NET.up) for name in COPIED)
+            + bytes_of(NET.down.bound, NET.up.bound, NET.markets.ptr)
+            + 12 * 3
+            + 8 * 1,
+        },
     ),
     # Five rounds are wanted: those of two looks at who lives are launched, and nobody lives in the last three.
     "cascade.run_lanes": (
         cascaded,
         {
-            **{name: 8 * each for name, each in ROUND.items()}, "no_loss": 1, "strike": 1, "score_rows": 1,
-            "fold_scores": 1, "launch": 8 * 9 + 4, "copy": 5, "copied": 4 + 4 + 8 + 24 + 4,
-            "read": 2 + 1 + 1, "got": 2 * 4 + 512 + 768,
-        },  # fmt: skip
+            **{name: 8 * each for name, each in ROUND.items()},
+            "no_loss": 1,
+            "strike": 1,
+            "score_rows": 1,
+            "fold_scores": 1,
+            "launch": 8 * 9 + 4,
+            "copy": 5,
+            "copied": 4 + 4 + 8 + 24 + 4,
+            "read": 2 + 1 + 1,
+            "got": 2 * 4 + 512 + 768,
+        },
     ),
-    "cascade_state.pull": (
-        pulled, {"offers": 1, "feel": 1, "pull_runs": 1, "finish_runs": 1, "launch": 4}
-    ),
-    # The loss comes to 0 and from there to who buys of it: steps until nobody is new. One step down, 0.25, is enough,
-    # as the first of two looks at four tries tells.
+    "cascade_state.pull": (pulled, {"offers": 1, "feel": 1, "pull_runs": 1, "finish_runs": 1, "launch": 4}),
+    # Everyone has lost something: one step farther finds nobody new. To go down by 0.25 is enough, as the first look
+    # at four tries tells.
     "cascade_bounds.bound_of": (
         bounded,
         {
-            "begin_met": 1, "spread_met": 3, "longest_met": 1, "lower_rows": 1, "offers": 4, "feel": 4, "pull_runs": 4,
-            "finish_runs": 4, "rise_rows": 4, "decide_rise": 4, "launch": 6 + 6 * 4, "copy": 3, "copied": 512 + 4 + 128,
-            "read": 3 + 1 + 1, "got": 3 * 4 + 128 + 128,
-        },  # fmt: skip
+            "begin_met": 1,
+            "spread_met": 1,
+            "longest_met": 1,
+            "lower_rows": 1,
+            "offers": 4,
+            "feel": 4,
+            "pull_runs": 4,
+            "finish_runs": 4,
+            "rise_rows": 4,
+            "decide_rise": 4,
+            "launch": 4 + 6 * 4,
+            "copy": 3,
+            "copied": 512 + 4 + 128,
+            "read": 1 + 1 + 1,
+            "got": 4 + 128 + 128,
+        },
     ),
     "core.core_numbers": (
         lambda cupy: lambda: core.core_numbers(HUB.back_ptr, HUB.back_column, HUB.ptr, HUB.column),
         {
-            "settle_cores": 8, "launch": 8, "copy": 6, "copied": 2 * (HUB.ptr.nbytes + HUB.column.nbytes) + 8 * HUB.n,
-            "read": 2, "got": 4 + 4 * HUB.n,
-        },  # fmt: skip
+            "settle_cores": 8,
+            "launch": 8,
+            "copy": 6,
+            "copied": 2 * (HUB.ptr.nbytes + HUB.column.nbytes) + 8 * HUB.n,
+            "read": 2,
+            "got": 4 + 4 * HUB.n,
+        },
     ),
-}  # fmt: skip
+}
