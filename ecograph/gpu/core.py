@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,21 +38,37 @@ def core_numbers(in_ptr: I8Array, in_column: I4Array, out_ptr: I8Array, out_colu
         raise MemoryError(lacking)
     if not n:
         return degree
-    kind = np.digitize(degree, [FEW, MANY], right=True)  # 0 a thread, 1 a warp, 2 a block
-    rows = np.argsort(-kind, kind="stable").astype(np.int32)
-    wide, middle = int((kind == 2).sum()), int((kind == 1).sum())
-    (warps,), (threads,) = blocks(middle, WARPS), blocks(n - wide - middle)
-    arrays = tuple(map(cupy.asarray, (in_ptr, in_column, out_ptr, out_column)))
-    there, number = cupy.asarray(rows), cupy.asarray(degree.astype(np.int32))
-    other, falling = cupy.empty(n, np.int32), True
+    rows = _to_device(degree, in_ptr, in_column, out_ptr, out_column)
+    number, other, falling = cupy.asarray(degree.astype(np.int32)), cupy.empty(n, np.int32), True
     while falling:
         for _ in range(LOOK):
             moved = cupy.zeros(1, np.uint32)
-            module("core").get_function("settle_cores")(
-                (wide + warps + threads,), (THREADS,),
-                (there, np.int64(wide), np.int64(middle), np.int64(n), *arrays, number, other, moved),
-            )  # fmt: skip
+            _round(rows, number, other, moved)
             number, other = other, number
         falling = bool(moved.get()[0])
     found: I8Array = number.get().astype(np.int64)
     return found
+
+
+class _Rows(NamedTuple):
+    """How many blocks make a round, and what the kernel takes of rows."""
+
+    blocks: int
+    given: tuple[Any, ...]
+
+
+def _to_device(degree: I8Array, *arrows: NDArray[Any]) -> _Rows:
+    """Copy rows, those first that take a block each, then those that take a warp."""
+    import cupy
+
+    kind = np.digitize(degree, [FEW, MANY], right=True)  # 0 a thread, 1 a warp, 2 a block
+    wide, middle = int((kind == 2).sum()), int((kind == 1).sum())
+    (warps,), (threads,) = blocks(middle, WARPS), blocks(degree.size - wide - middle)
+    rows = cupy.asarray(np.argsort(-kind, kind="stable").astype(np.int32))
+    sizes = np.int64(wide), np.int64(middle), np.int64(degree.size)
+    return _Rows(wide + warps + threads, (rows, *sizes, *map(cupy.asarray, arrows)))
+
+
+def _round(rows: _Rows, number: Any, other: Any, moved: Any) -> None:
+    kernel = module("core").get_function("settle_cores")
+    kernel((rows.blocks,), (THREADS,), (*rows.given, number, other, moved))

@@ -223,6 +223,9 @@ def cases(sizes: Sizes) -> Iterator[Case]:
     yield from chain_cases(sizes)
     yield from replicate_cases(sizes)
     yield from draw_cases(sizes)
+    from tests.gpu.bench_searches import search_cases  # which needs this module
+
+    yield from search_cases(sizes)
 
 
 def device_seconds(call: Callable[[], Any], repeats: int) -> float:
