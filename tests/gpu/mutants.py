@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.gpu import sanitized
+from tests.gpu import mutants_searches, sanitized
 from tests.gpu.host_shim import CACHE
 
 __all__ = ["MUTANTS", "MODES", "Mutant", "stated"]
@@ -166,6 +166,9 @@ MUTANTS = [
     Mutant("a jump goes too far", "chains.cu", "1.0 / (1.0 - m)", "1.25 / (1.0 - m)"),
     Mutant("a block's worth of receivers", "replicates.py", "blocks(receivers * LANES)", "blocks(receivers)"),
 ]
+
+
+MUTANTS += [Mutant(*fault, Path(fault[1]).stem.split("_")[0]) for fault in mutants_searches.FAULTS]
 
 
 def stated() -> dict[str, tuple[str, ...]]:

@@ -156,6 +156,19 @@ def test_sums_go_on_where_they_were(twins_on: Callable[..., Any]) -> None:
     np.testing.assert_array_equal(sums, on_device(graph, cpu.plain(graph.n), source, asked)[0])
 
 
+def test_sums_over_sources_have_the_order_of_the_cpu(twins_on: Callable[..., Any]) -> None:
+    """Source q goes to the sum q mod 16, and each sum takes its sources in order."""
+    twins_on()
+    graph, asked = GRAPHS["31"], cpu.SUMS
+    source = (np.arange(40) * 3 % graph.n).astype(np.int32)
+    node = plain_or(graph, folded=True)
+    added = np.zeros((cpu.BLOCKS, graph.n))
+    alone = {s: on_device(graph, node, np.array([s], np.int32), asked)[0][: graph.n] for s in set(source.tolist())}
+    for q, s in enumerate(source.tolist()):
+        added[q % cpu.BLOCKS] += alone[s]
+    np.testing.assert_array_equal(on_device(graph, node, source, asked)[0].reshape(cpu.BLOCKS, 2, -1)[:, 0], added)
+
+
 def exact_dependency(graph: Hops, s: int) -> list[Fraction]:
     """What depends on each participant, of all pairs with s: paths from s to v times those from v on, over all."""
     rows = [graph.column[graph.ptr[v] : graph.ptr[v + 1]].tolist() for v in range(graph.n)]
