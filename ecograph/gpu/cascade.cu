@@ -244,7 +244,7 @@ __device__ void largest_of(double mine, double* part, int lane, int warp, u8* la
 
 // Take over what is left in lanes that live, and the largest change (published rule: decrease) to largest[32 channel +
 // lane]. row[t] is at place t.
-extern "C" __global__ void __launch_bounds__(256) take_rows(
+extern "C" __global__ void __launch_bounds__(256) take_left(
     const int* row, const long long* first, const double* sums, const unsigned* fresh, const unsigned* struck,
     const double* most, long long n, int published, const unsigned* live, double* h, unsigned* changed, unsigned* hit,
     int channel, u8* largest)

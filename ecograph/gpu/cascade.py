@@ -92,7 +92,7 @@ class _Group:
         held, rule = self.held, self.rule
         for channel, state in enumerate((self.down, self.up)):
             pull(state, state.h, state.hit, state.changed, self.live, published=rule.published)
-            kernel("take_rows")(
+            kernel("take_left")(
                 blocks(held.n, EACH), (THREADS,),
                 (state.side.row, state.side.first, state.sums, state.fresh, self.struck, self.most, np.int64(held.n),
                  np.int32(rule.published), self.live, state.h, state.changed, state.hit, np.int32(channel),

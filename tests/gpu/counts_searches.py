@@ -80,7 +80,7 @@ COPIED = ("row", "first", "bound", "column", "weight")
 LEVELS = {"read": 3, "got": 3 * 256}  # of 2 levels that hold someone and 1 that doesn't
 FORWARD = {"begin_searches": 1, "pull_paths": 3, "finish_paths": 3}
 BACK = {"pull_behind": 2, "finish_behind": 2}
-ROUND = {"offers": 1, "feel": 2, "pull_runs": 2, "finish_runs": 1, "take_rows": 2, "decide": 1}  # a long row, down
+ROUND = {"offers": 1, "feel": 2, "pull_runs": 2, "finish_runs": 1, "take_left": 2, "decide": 1}  # a long row, down
 EXPECTED: dict[str, tuple[Prepare, dict[str, int]]] = {
     "breadth.to_device": (
         lambda cupy: lambda: held(cpu.SUMS),
