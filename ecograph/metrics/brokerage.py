@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.cpu import paths as kernels
-from ecograph.device import check_memory
+from ecograph.device import Choice, check_memory, choose
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
+from ecograph.gpu import breadth
 from ecograph.metrics.conductors import rows_of_one_or_many
 from ecograph.metrics.operator import Dependence, dependence
-from ecograph.metrics.searches import Searches, check_lengths, uncountable
+from ecograph.metrics.searches import EACH, Searches, check_lengths, uncountable
 from ecograph.metrics.tie_graph import Rows, tie_graph
 from ecograph.progress import Progress
 
-__all__ = ["brokerage", "brokerage_rows"]
+__all__ = ["brokerage", "brokerage_rows", "choose_searches"]
 
 
 def brokerage(
@@ -106,6 +107,13 @@ def brokerage_rows(
     """(sources, n): ``brokerage`` of several rows, in hops or with ``weighted`` along arrows 1 / P[j, i] long."""
     length = check_lengths(dependence.value, inverse=True) if weighted else None
     return _rows(Rows(dependence.ptr, dependence.provider, dependence.value), length, sources, progress, device)
+
+
+def choose_searches(device: str, dependence: Dependence, sources: int) -> Choice:
+    """Where ``brokerage_rows`` searches, in hops."""
+    arrows = dependence.provider.size
+    needs = breadth.bytes_needed(dependence.ptr.size - 1, arrows, kernels.ROWS)
+    return choose(device, needs, arrows * sources // EACH)
 
 
 def _rows(

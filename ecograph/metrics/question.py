@@ -49,7 +49,7 @@ class Question:
     essentiality: Essentiality | None
     substitution: str
     progress: Progress
-    on_gpu: bool = False  # where sums over chains are made
+    on_gpu: bool = False  # where sums over chains are made, or without any the search of brokerage
 
     @property
     def closed(self) -> bool:
@@ -91,7 +91,7 @@ def build_lenses(ask: Question) -> dict[str, Lens]:
     makers: dict[str, Callable[[], Lens]] = {
         "direct": lambda: Whole(direct(ask.p, ask.o, ask.rows)),
         "rooted": lambda: Rooted(ask.p, ask.found, ask.rows, ask.restart, ask.tol, ask.progress, ask.on_gpu),
-        "brokerage": lambda: Whole(exactly(brokerage_rows(ask.p, np.array([ask.o]))[0][ask.rows])),
+        "brokerage": lambda: Whole(exactly(_brokerage(ask)[ask.rows])),
         "captive": lambda: Whole(exactly(captive_row(ask.p, ask.o)[ask.rows])),
         "substitutability": lambda: Whole(exactly(_substitutability(ask))),
         "criticality": lambda: closures.side(0),
@@ -114,6 +114,13 @@ def _close(ask: Question, at: NDArray[np.intp]) -> tuple[NDArray[np.float64], ND
         ask.eco, ask.o, ask.rows[at], essentiality=ask.essentiality, substitution=ask.substitution, layer=ask.layer,
         relation_weights=ask.fixed, leak=1.0 - ask.p.keep, progress=ask.progress,
     )  # fmt: skip
+
+
+def _brokerage(ask: Question) -> NDArray[np.float64]:
+    """One search: not worth a device by itself, but where that was asked for."""
+    on_gpu = ask.on_gpu and not {"rooted", "reach"} & set(ask.lenses)
+    out: NDArray[np.float64] = brokerage_rows(ask.p, np.array([ask.o]), device="gpu" if on_gpu else "cpu")[0]
+    return out
 
 
 def _substitutability(ask: Question) -> NDArray[np.float64]:

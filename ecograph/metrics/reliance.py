@@ -15,6 +15,7 @@ from ecograph.html import quoted
 from ecograph.ledger import Ledger
 from ecograph.metrics import ledger_parts
 from ecograph.metrics.answer import Answer, answer
+from ecograph.metrics.brokerage import choose_searches
 from ecograph.metrics.candidates import external_resources, no_providers, of_role
 from ecograph.metrics.cascade_network import Essentiality
 from ecograph.metrics.chains import BATCH, arrows_of, choose_device
@@ -204,10 +205,10 @@ def _asked(eco: Ecosystem, intervals: str, seed: int, replicates: int, drop: flo
 def _chosen(
     device: str, eco: Ecosystem, p: Dependence, found: Components, lenses: Sequence[str], asked: Asked
 ) -> Choice:
-    """Where sums over chains are made: the one thing of this call that a device has kernels for."""
+    """Where sums over chains are made, or without any the search of brokerage: no other lens has GPU kernels."""
     summed = [lens for lens in ("rooted", "reach") if lens in lenses]
     if not summed:
-        return choose(device)
+        return choose_searches(device, p, 1) if "brokerage" in lenses else choose(device)
     drawn = asked.method == "bootstrap" and "rooted" in summed and eco.ties.cluster is None
     many = drawn or "reach" in summed or asked.method == "delta"
     ties = int((eco.indptr[found.order + 1] - eco.indptr[found.order]).sum())

@@ -17,7 +17,7 @@ from ecograph.gpu import breadth
 from ecograph.metrics.tie_graph import Rows, TieGraph, tie_graph
 from ecograph.progress import Progress, Tick, track
 
-__all__ = ["Searches", "blocks_added", "check_lengths", "lengths", "uncountable"]
+__all__ = ["EACH", "Searches", "blocks_added", "check_lengths", "lengths", "uncountable"]
 
 EACH = 8  # arrows times sources for one of ``device.LEAST``: 2**27 in all, which take the CPU about a second
 WORK = 4_000_000  # arrows and participants that each block of sources passes between two ticks: some 0.1 s

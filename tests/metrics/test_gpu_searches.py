@@ -12,11 +12,13 @@ from ecograph.cpu import paths as kernels
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import DeviceError
 from ecograph.gpu import breadth
+from ecograph.ledger import Ledger
 from ecograph.metrics import (
     betweenness_centrality,
     brokerage,
     closeness_centrality,
     harmonic_centrality,
+    reliance,
     sampled_betweenness,
 )
 from ecograph.metrics.searches import Searches
@@ -87,6 +89,21 @@ def test_lengths_are_the_cpus(metric: Callable[..., Any], on_host_shim: Callable
     assert cupy.counts["launch"] == 0
     with pytest.raises(DeviceError, match="no GPU kernels for this"):
         metric(eco, distance="inverse", device="gpu")
+
+
+def test_the_lens_of_brokerage_is_searched_on_the_device_where_that_is_asked(
+    on_host_shim: Callable[..., HostCupy],
+) -> None:
+    cupy, eco = on_host_shim(), ecosystem()
+
+    def ledger(device: str) -> Ledger:
+        return reliance(eco, "hub", lenses=["brokerage"], by="brokerage", intervals="none", device=device)
+
+    found = ledger("gpu")
+    assert cupy.counts["pull_behind"] > 0
+    assert (found.provenance["device"], found.provenance["device_reason"]) == ("gpu", "host-shim")
+    expected = ledger("cpu").table["brokerage"]
+    np.testing.assert_allclose(found.table["brokerage"], expected, rtol=1e-13, atol=1e-300)
 
 
 def test_memory_that_runs_out_is_a_device_error(on_host_shim: Callable[..., HostCupy]) -> None:
