@@ -162,7 +162,7 @@ def test_sums_over_sources_have_the_order_of_the_cpu(twins_on: Callable[..., Any
     """Source q goes to the sum q mod 16, and each sum takes its sources in order."""
     twins_on()
     graph, asked = GRAPHS["31"], cpu.SUMS
-    source = (np.arange(40) * 3 % graph.n).astype(np.int32)
+    source = (np.arange(64) * 3 % graph.n).astype(np.int32)  # of the last 32, two go to each sum
     node = plain_or(graph, folded=True)
     added = np.zeros((cpu.BLOCKS, graph.n))
     alone = {s: on_device(graph, node, np.array([s], np.int32), asked)[0][: graph.n] for s in set(source.tolist())}
