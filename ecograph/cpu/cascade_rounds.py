@@ -9,7 +9,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from ecograph.cpu._jit import F8, I4, I8, U1, F8w, I4w, I8w, U1w, b1, i8, jit
-from ecograph.cpu.cascade_felt import feel
+from ecograph.cpu.cascade_felt import feel, feel_all
 from ecograph.cpu.cascade_lanes import (
     NONE,
     ONE,
@@ -37,6 +37,15 @@ F8Array: TypeAlias = NDArray[np.float64]
 U1Array: TypeAlias = NDArray[np.uint8]
 _1, _PAGE = np.uint64(1), np.uint64(PAGE)
 DENSE = 4  # looking a row up costs a fourth of recomputing it
+
+
+@jit(i8, I4, I8)
+def _reads(rows: I4Array, reader_ptr: I8Array) -> int:
+    """How many arrows read these rows."""
+    reads = 0
+    for i in rows:
+        reads += reader_ptr[i + 1] - reader_ptr[i]
+    return int(reads)
 
 
 @jit(i8, I4, I8, I4, U1w, I4w)
@@ -133,15 +142,15 @@ def round_of(
     All rows are recomputed where so many may change that telling them apart costs more: the others get the bits that
     they have.
     """
-    moved = side.moved[: feel(markets, side, shocks, substitute, published)]
-    reads, visited, first, bound = 0, channel.column.size, channel.first, channel.bound
-    for i in moved:
-        reads += channel.reader_ptr[i + 1] - channel.reader_ptr[i]
-    todo = channel.all
-    if DENSE * reads < channel.column.size:
-        todo, visited = side.todo[: _ask(moved, channel.reader_ptr, channel.reader, side.mark, side.todo)], 0
-        for t in todo:
-            visited += bound[first[t + 1]] - bound[first[t]]
+    todo, visited, first, bound = channel.all, channel.column.size, channel.first, channel.bound
+    if DENSE * _reads(side.changed[: side.sizes[CHANGED]], channel.reader_ptr) >= visited:
+        feel_all(markets, side, substitute, published)
+    else:
+        moved = side.moved[: feel(markets, side, shocks, substitute, published)]
+        if DENSE * _reads(moved, channel.reader_ptr) < visited:
+            todo, visited = side.todo[: _ask(moved, channel.reader_ptr, channel.reader, side.mark, side.todo)], 0
+            for t in todo:
+                visited += bound[first[t + 1]] - bound[first[t]]
     side.sizes[VISITED] += visited
     best, side.sizes[CHANGED] = NONE, 0
     for begin in range(0, todo.size, BLOCK):
