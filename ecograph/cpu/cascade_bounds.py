@@ -129,7 +129,7 @@ def _rise(
         for begin in range(0, places.size, BLOCK):
             part = places[begin : begin + BLOCK]
             image(channel.first, channel.bound, channel.column, channel.weight, row, side.felt, shocks.psi,
-                  shocks.struck, part, side.left)  # fmt: skip
+                  shocks.struck, part, h, side.left)  # fmt: skip
             worst = _compare(part, row, met, kept, side.left, down, slack, h, worst)
         store(below, at(0), pick(worst, load(below, at(0)), NONE))
         open_ = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
+from numba import types
 from numpy.typing import NDArray
 
 from ecograph.cpu._jit import F8, I4, F8w, I4w, b1, f8, i8, jit
@@ -12,22 +13,16 @@ from ecograph.cpu.cascade_lanes import NONE, ONE, V8, Lanes, add_scaled, alike, 
 from ecograph.cpu.cascade_network import MARKETS, Markets
 from ecograph.cpu.cascade_state import CHANGED, SHOCKS, SIDE, Shocks, Side, hit_rows
 
-__all__ = ["feel"]
+__all__ = ["feel", "feel_all"]
 
 I4Array: TypeAlias = NDArray[np.int32]
 F8Array: TypeAlias = NDArray[np.float64]
 FLOOR = 1e-10  # of the published code: a market that offers no more counts as one that offers 1 unit of money
 
 
-@jit(V8, F8, i8, i8, f8, F8, I4, b1)
-def _offer(out: F8Array, begin: int, end: int, total: float, h: F8Array, hit: I4Array, published: bool) -> Lanes:
-    """What a market still sells: all less what is lost, or, where half is gone, the sum of what is left.
-
-    Rows that lost nothing add exactly 0 to what is lost, so that other lanes don't change a bit of one.
-    """
-    lost: Lanes = NONE
-    for i in hit:
-        lost = add_scaled(lost, out[i], gap(ONE, load(h, at(i))))
+@jit(V8, F8, i8, i8, f8, F8, b1, V8)
+def _left(out: F8Array, begin: int, end: int, total: float, h: F8Array, published: bool, lost: Lanes) -> Lanes:
+    """All less what is lost, or, where half is gone, the sum of what is left."""
     offer: Lanes = gap(alike(total), lost)
     much = gap(lost, offer)
     if some(most(NONE, much)):
@@ -38,6 +33,18 @@ def _offer(out: F8Array, begin: int, end: int, total: float, h: F8Array, hit: I4
     if published:
         offer = pick(gap(offer, alike(FLOOR)), offer, ONE)
     return offer
+
+
+@jit(V8, F8, i8, i8, f8, F8, I4, b1)
+def _offer(out: F8Array, begin: int, end: int, total: float, h: F8Array, hit: I4Array, published: bool) -> Lanes:
+    """What a market still sells, where only some of its rows are hit.
+
+    Rows that lost nothing add exactly 0 to what is lost, so that other lanes don't change a bit of one.
+    """
+    lost: Lanes = NONE
+    for i in hit:
+        lost = add_scaled(lost, out[i], gap(ONE, load(h, at(i))))
+    return _left(out, begin, end, total, h, published, lost)
 
 
 @jit(V8, f8, V8, V8)
@@ -72,6 +79,31 @@ def _move(
             moved[count] = i
             count += 1
     return count
+
+
+@jit(V8, F8, i8, i8, f8, F8, b1, lanes=True)
+def _offer_of_all(out: F8Array, begin: int, end: int, total: float, h: F8Array, published: bool) -> Lanes:
+    """What a market still sells, where all of its rows are looked at: the same bits, as others add exactly 0."""
+    lost: Lanes = NONE
+    for i in range(np.uint64(begin), np.uint64(end)):
+        lost = add_scaled(lost, out[i], gap(ONE, load(h, at(i))))
+    return _left(out, begin, end, total, h, published, lost)
+
+
+@jit(types.void, MARKETS, SIDE, b1, b1, lanes=True)
+def feel_all(markets: Markets, side: Side, substitute: bool, published: bool) -> None:
+    """How the losses of all rows are felt, without a look at which of them changed."""
+    out, h, felt = markets.out, side.h, side.felt
+    if not substitute:
+        for i in range(np.uint64(out.size)):
+            store(felt, at(i), gap(ONE, load(h, at(i))))
+        return
+    for m in range(markets.total.size):
+        begin, end = np.uint64(markets.ptr[m]), np.uint64(markets.ptr[m + 1])
+        offer = _offer_of_all(out, begin, end, markets.total[m], h, published)
+        for i in range(begin, end):
+            if out[i] > 0.0:  # else nobody reads it
+                store(felt, at(i), _shared(out[i], offer, gap(ONE, load(h, at(i)))))
 
 
 @jit(i8, MARKETS, SIDE, SHOCKS, b1, b1, lanes=True)

@@ -9,7 +9,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from ecograph.cpu._jit import F8, I4, I8, U1, F8w, I4w, I8w, U1w, b1, i8, jit
-from ecograph.cpu.cascade_felt import feel
+from ecograph.cpu.cascade_felt import feel, feel_all
 from ecograph.cpu.cascade_lanes import (
     NONE,
     ONE,
@@ -27,6 +27,7 @@ from ecograph.cpu.cascade_lanes import (
 )
 from ecograph.cpu.cascade_network import CHANNEL, MARKETS, Channel, Markets
 from ecograph.cpu.cascade_state import BLOCK, CHANGED, PAGE, SHOCKS, SIDE, VISITED, Shocks, Side
+from ecograph.cpu.prefetch import prefetch
 
 __all__ = ["DENSE", "image", "round_of"]
 
@@ -34,7 +35,17 @@ I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
 F8Array: TypeAlias = NDArray[np.float64]
 U1Array: TypeAlias = NDArray[np.uint8]
+_1, _PAGE = np.uint64(1), np.uint64(PAGE)
 DENSE = 4  # looking a row up costs a fourth of recomputing it
+
+
+@jit(i8, I4, I8)
+def _reads(rows: I4Array, reader_ptr: I8Array) -> int:
+    """How many arrows read these rows."""
+    reads = 0
+    for i in rows:
+        reads += reader_ptr[i + 1] - reader_ptr[i]
+    return int(reads)
 
 
 @jit(i8, I4, I8, I4, U1w, I4w)
@@ -51,7 +62,7 @@ def _ask(moved: I4Array, reader_ptr: I8Array, reader: I4Array, mark: U1Array, to
     return count
 
 
-@jit(types.void, I8, I8, I4, F8, I4, F8, F8, U1, I4, F8w, lanes=True)
+@jit(types.void, I8, I8, I4, F8, I4, F8, F8, U1, I4, F8, F8w, lanes=True)
 def image(
     first: I8Array,
     bound: I8Array,
@@ -62,19 +73,22 @@ def image(
     psi: F8Array,
     struck: U1Array,
     places: I4Array,
+    h: F8Array,
     left: F8Array,
 ) -> None:
     """What is left of the row at each place: 1 less the largest sum of a run, 0 at least, psi at most."""
-    for q in range(places.size):
-        t, worst = places[q], NONE
-        for r in range(first[t], first[t + 1]):
+    for q in range(np.uint64(places.size)):
+        t, worst = np.uint64(places[q]), NONE
+        i = np.uint64(row[t])
+        prefetch(h, at(i))
+        for r in range(np.uint64(first[t]), np.uint64(first[t + _1])):
             lost = NONE
-            for e in range(bound[r], bound[r + 1]):
+            for e in range(np.uint64(bound[r]), np.uint64(bound[r + _1])):
                 lost = add_scaled(lost, weight[e], load(felt, at(column[e])))
             worst = most(worst, lost)
         allowed = most(NONE, gap(ONE, worst))
-        if struck[row[t]]:
-            allowed = least(allowed, load(psi, at(row[t])))
+        if struck[i]:
+            allowed = least(allowed, load(psi, at(i)))
         store(left, at(q), allowed)
 
 
@@ -94,20 +108,20 @@ def _take(
     largest: Lanes,
 ) -> Lanes:
     """Take what is ``left`` over where a lane lives; returns the largest change (published rule: decrease)."""
-    on, count = load(live, at(0)), sizes[CHANGED]
-    for q in range(places.size):
-        t = places[q]
+    on, count = load(live, at(0)), np.uint64(sizes[CHANGED])
+    for q in range(np.uint64(places.size)):
+        t = np.uint64(places[q])
         mark[t] = 0
-        i = row[t]
+        i = np.uint64(row[t])
         k = at(i)
         old, new = load(h, k), load(left, at(q))
         fall = pick(on, gap(old, new), NONE)
         if some(fall):
             largest = most(largest, fall if published else most(fall, gap(NONE, fall)))
             store(h, k, pick(on, new, old))
-            hit[i] = page[i // PAGE] = 1
+            hit[i] = page[i // _PAGE] = 1
             changed[count] = i
-            count += 1
+            count += _1
     sizes[CHANGED] = count
     return largest
 
@@ -128,21 +142,21 @@ def round_of(
     All rows are recomputed where so many may change that telling them apart costs more: the others get the bits that
     they have.
     """
-    moved = side.moved[: feel(markets, side, shocks, substitute, published)]
-    reads, visited, first, bound = 0, channel.column.size, channel.first, channel.bound
-    for i in moved:
-        reads += channel.reader_ptr[i + 1] - channel.reader_ptr[i]
-    todo = channel.all
-    if DENSE * reads < channel.column.size:
-        todo, visited = side.todo[: _ask(moved, channel.reader_ptr, channel.reader, side.mark, side.todo)], 0
-        for t in todo:
-            visited += bound[first[t + 1]] - bound[first[t]]
+    todo, visited, first, bound = channel.all, channel.column.size, channel.first, channel.bound
+    if DENSE * _reads(side.changed[: side.sizes[CHANGED]], channel.reader_ptr) >= visited:
+        feel_all(markets, side, substitute, published)
+    else:
+        moved = side.moved[: feel(markets, side, shocks, substitute, published)]
+        if DENSE * _reads(moved, channel.reader_ptr) < visited:
+            todo, visited = side.todo[: _ask(moved, channel.reader_ptr, channel.reader, side.mark, side.todo)], 0
+            for t in todo:
+                visited += bound[first[t + 1]] - bound[first[t]]
     side.sizes[VISITED] += visited
     best, side.sizes[CHANGED] = NONE, 0
     for begin in range(0, todo.size, BLOCK):
         places = todo[begin : begin + BLOCK]
         image(first, bound, channel.column, channel.weight, channel.row, side.felt, shocks.psi, shocks.struck, places,
-              side.left)  # fmt: skip
+              side.h, side.left)  # fmt: skip
         best = _take(places, channel.row, live, published, side.left, side.h, side.mark, side.hit,
                      side.page, side.changed, side.sizes, best)  # fmt: skip
     store(largest, at(0), best)
