@@ -31,6 +31,8 @@ __all__ = [
     "hitting_at",
     "hitting_vectors",
     "returning",
+    "rounded",
+    "unfinished",
     "visits",
     "visits_of",
 ]
@@ -95,10 +97,10 @@ def visits(graph: Graph, tol: float, *, damping: float = 1.0, progress: Progress
         rows, start, ones, tol, hold=False, label="chains from the conductor", progress=progress
     )
     if left.max() > tol:
-        raise _unfinished("from the conductor", left, tol)
+        raise unfinished("from the conductor", left, tol)
     over, under = _residual(rows, h, start, ones, hold=False)
     if (error := float(over[0] + under[0])) > 2.0 * tol:
-        raise _rounded(error, tol, float(h.sum()))
+        raise rounded(error, tol, float(h.sum()))
     return Visits(h[::-1, 0].copy(), float(over[0]), float(under[0]), sweeps)
 
 
@@ -149,11 +151,11 @@ def hitting_at(
     weight = found.x + found.over
     h, left, sweeps = _sum_chains(graph.rows, nodes, weight, tol / 2, hold=True, label="candidates", progress=progress)
     if left.max() > tol / 2:
-        raise _unfinished("to the candidates", left, tol / 2)
+        raise unfinished("to the candidates", left, tol / 2)
     over, under = _residual(graph.rows, h, nodes, found.x, hold=True)
     over += found.over + found.under
     if (error := float((over + under).max())) > tol:
-        raise _rounded(error, tol, float(found.x.sum()))
+        raise rounded(error, tol, float(found.x.sum()))
     lanes = h.reshape(-1, graph.n, h.shape[1])[:, at].transpose(1, 0, 2).reshape(at.size, -1)
     return lanes[:, : nodes.size], over, under, sweeps
 
@@ -189,7 +191,7 @@ def _lanes(
         some = start[begin : begin + BATCH]
         h, left, _ = _sum_chains(rows, some, weight, goal, hold=hold, label=label, progress=progress)
         if left.max() > goal:
-            raise _unfinished("for the gradients", left, goal)
+            raise unfinished("for the gradients", left, goal)
         width = h.shape[1]
         side = h.reshape(-1, n, width).transpose(1, 0, 2).reshape(n, -1)
         out[:, begin : begin + some.size] = side[:, : some.size]
@@ -250,7 +252,8 @@ def _residual(
     return kernels.residual_lanes(*rows, held, source, weight, h)
 
 
-def _unfinished(what: str, left: F8Array, goal: float) -> ConvergenceError:
+def unfinished(what: str, left: F8Array, goal: float) -> ConvergenceError:
+    """The error for sums over chains that don't end."""
     return ConvergenceError(
         f"After {MOST:,} sweeps over the chains {what}, {left.max():.3g} of chain mass is still on its way "
         f"(wanted: {goal:.3g}). Hardly anything leaves the circles of dependence here.",
@@ -258,7 +261,8 @@ def _unfinished(what: str, left: F8Array, goal: float) -> ConvergenceError:
     )
 
 
-def _rounded(error: float, tol: float, length: float) -> ConvergenceError:
+def rounded(error: float, tol: float, length: float) -> ConvergenceError:
+    """The error for a ``tol`` that float64 doesn't carry."""
     return ConvergenceError(
         f"Chains are {length:.3g} ties long on average: float64 carries the result to {error:.1g} only, not to "
         f"tol={tol:.1g}.",

@@ -12,6 +12,7 @@ from ecograph.metrics import chains
 from ecograph.metrics.components import Components, components
 from ecograph.metrics.operator import Dependence
 from ecograph.metrics.ranking import Bounds, settle
+from ecograph.metrics.rooted import Upstream, damped_visits
 from ecograph.progress import Progress
 
 __all__ = ["Lens", "Reach", "Rooted", "Whole", "direct", "one_step"]
@@ -63,21 +64,19 @@ class Rooted(Whole):
     """
 
     def __init__(
-        self, dependence: Dependence, found: Components, rows: NDArray[np.intp], restart: float, tol: float,
+        self, dependence: Dependence, found: Upstream, rows: NDArray[np.intp], restart: float, tol: float,
         progress: Progress,
     ) -> None:  # fmt: skip
-        self.graph = chains.compact(dependence, found, lump=False)
-        visits = chains.visits(self.graph, tol / 2, damping=1.0 - restart, progress=progress)
-        self.x = restart * visits.x
-        x = self.x[self.graph.node[rows]]
+        visits = damped_visits(dependence, found, 1.0 - restart, tol / 2, progress)
+        self.found, self.x = found, restart * visits.x  # by place
+        x = self.x[found.place[rows]]
         super().__init__(Bounds(np.maximum(x - visits.under, 0.0), x + visits.over))
 
 
-def one_step(dependence: Dependence, found: Components, o: int) -> bool:
+def one_step(dependence: Dependence, o: int) -> bool:
     """Is no chain of dependence from the conductor longer than one tie?"""
-    rows = found.order
-    ends = dependence.ptr[rows + 1] - dependence.ptr[rows]
-    return int(ends.sum()) == int(dependence.ptr[o + 1] - dependence.ptr[o])
+    provider, _ = dependence.row(o)
+    return bool((dependence.ptr[provider + 1] == dependence.ptr[provider]).all())
 
 
 @dataclass

@@ -20,6 +20,7 @@ from ecograph.metrics.criticality import criticality_rows
 from ecograph.metrics.lenses import Lens, Reach, Rooted, Whole, direct
 from ecograph.metrics.operator import Dependence, arrows, dependence
 from ecograph.metrics.ranking import Bounds
+from ecograph.metrics.rooted import Upstream, upstream
 from ecograph.metrics.substitutability import substitutability_row
 from ecograph.progress import Progress
 
@@ -37,7 +38,7 @@ class Question:
 
     eco: Ecosystem
     p: Dependence
-    found: Components
+    upstream: Upstream
     o: int
     rows: NDArray[np.intp]  # candidates, as rows of the participant table
     lenses: tuple[str, ...]
@@ -49,6 +50,11 @@ class Question:
     essentiality: Essentiality | None
     substitution: str
     progress: Progress
+
+    @cached_property
+    def found(self) -> Components:
+        """Who depends on each other in circles, of what the conductor depends on."""
+        return components(self.p, np.array([self.o]))
 
     @property
     def closed(self) -> bool:
@@ -73,9 +79,8 @@ class Question:
     def again(self, eco: Ecosystem, rows: NDArray[np.intp], lenses: tuple[str, ...]) -> Question:
         """The same question about other weights of the ties."""
         p = dependence(eco, layer=self.layer, relation_weights=self.fixed, leak=1.0 - self.p.keep)
-        found = components(p, np.array([self.o]))
         return replace(
-            self, eco=eco, p=p, found=found, rows=rows, lenses=lenses, feedback=not self.first_round, progress=None
+            self, eco=eco, p=p, upstream=upstream(p, self.o), rows=rows, lenses=lenses, feedback=not self.first_round, progress=None
         )
 
 
@@ -88,7 +93,7 @@ def build_lenses(ask: Question) -> dict[str, Lens]:
     closures = Closures(partial(_close, ask), ask.rows.size)
     makers: dict[str, Callable[[], Lens]] = {
         "direct": lambda: Whole(direct(ask.p, ask.o, ask.rows)),
-        "rooted": lambda: Rooted(ask.p, ask.found, ask.rows, ask.restart, ask.tol, ask.progress),
+        "rooted": lambda: Rooted(ask.p, ask.upstream, ask.rows, ask.restart, ask.tol, ask.progress),
         "brokerage": lambda: Whole(exactly(brokerage_rows(ask.p, np.array([ask.o]))[0][ask.rows])),
         "captive": lambda: Whole(exactly(captive_row(ask.p, ask.o)[ask.rows])),
         "substitutability": lambda: Whole(exactly(_substitutability(ask))),

@@ -16,11 +16,11 @@ from ecograph.metrics import ledger_parts
 from ecograph.metrics.answer import Answer, answer
 from ecograph.metrics.candidates import external_resources, no_providers, of_role
 from ecograph.metrics.cascade_network import Essentiality
-from ecograph.metrics.components import components
 from ecograph.metrics.intervals import ENOUGH, METHODS, Asked
 from ecograph.metrics.lenses import one_step
 from ecograph.metrics.operator import Dependence, dependence
 from ecograph.metrics.question import LENSES, Question
+from ecograph.metrics.rooted import upstream
 from ecograph.progress import Progress
 from ecograph.provenance import record
 
@@ -139,10 +139,10 @@ def reliance(
     p = dependence(eco, layer=layer, relation_weights=relation_weights, normalise=normalise, leak=leak)
     if not p.row(o)[0].size:
         raise no_providers(eco, conductor, layer)
-    found = components(p, np.array([o]))
-    external = external_resources(eco, conductor, o, found)
+    reached = upstream(p, o)
+    external = external_resources(eco, conductor, o, reached)
     ask = Question(
-        eco, p, found, o, of_role(eco, external, role), tuple(lenses), restart, tol, feedback, layer, normalise,
+        eco, p, reached, o, of_role(eco, external, role), tuple(lenses), restart, tol, feedback, layer, normalise,
         essentiality,
         substitution, progress,
     )  # fmt: skip
@@ -162,7 +162,7 @@ def reliance(
         lenses=tuple(got.values),
         notes=ledger_parts.notes(ask, got, conductor, top, role, external.size, intervals),
         certificate=got.certificate,
-        agreement=None if one_step(p, found, o) else ledger_parts.agreement(got.values),
+        agreement=None if one_step(p, o) else ledger_parts.agreement(got.values),
         n_external=int(external.size),
         n_candidates=int(ask.rows.size),
         provenance=_provenance(eco, p, chosen, got, parameters),

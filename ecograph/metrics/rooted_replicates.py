@@ -59,14 +59,14 @@ class _Many:
     def __init__(self, ask: Question, rows: NDArray[np.intp], seed: int) -> None:
         p, eco, found = ask.p, ask.eco, ask.found
         self.ask, self.eco, self.seed = ask, eco, seed
-        numbered = replace(p, value=np.arange(p.value.size, dtype=np.float64))
+        numbered = replace(p, given=np.arange(p.provider.size, dtype=np.float64))
         graph = chains.compact(numbered, found, lump=False)
         self.ptr, self.column, number = graph.back
         self.arrows, self.n = number.size, graph.n
         each = 64 * self.arrows + 192 * self.n
         hint = 'ask for intervals="delta", or look at a smaller view'
         check_memory(numba.get_num_threads() * each, "eight replicates a thread", hint)
-        place = np.empty(p.value.size, np.int64)
+        place = np.empty(p.provider.size, np.int64)
         place[number.astype(np.int64)] = np.arange(self.arrows)
         self.rows = np.sort(found.order)
         self.place = place[_within(p.ptr, self.rows)]
