@@ -18,33 +18,39 @@ from ecograph.cpu.operator import even_rows
 from ecograph.cpu.prefetch import prefetch
 from ecograph.cpu.threads import over_blocks
 
-__all__ = ["breadth_order", "pass_on", "passed_residual", "rows_in_order", "stretch_passed"]
+__all__ = ["breadth_order", "pass_on", "passed_residual", "stretch_passed", "values_in_order"]
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
 F8Array: TypeAlias = NDArray[np.float64]
-Rows: TypeAlias = tuple[I8Array, I4Array, F8Array]
 
 _AHEAD = np.uint64(32)  # arrows: about as many lines as a core can have under way
 _SOON, _LATER = 8, 24  # rows whose arrows, and whose places, are asked for ahead: they lie anywhere
 _BLOCKS = 16
 
 
-def breadth_order(ptr: I8Array, provider: I4Array, root: int) -> tuple[I4Array, I4Array]:
+def breadth_order(ptr: I8Array, provider: I4Array, root: int) -> tuple[I4Array, I4Array, I8Array, I4Array]:
     """``order`` of what ``root`` depends on over any chain, nearest first, and the place of every participant in it.
 
-    Who is equally near comes in the order of receivers, then of arrows. A place is -1 where no chain gets.
+    Who is equally near comes in the order of receivers, then of arrows. A place is -1 where no chain gets. Returned as
+    well: the rows in that order, ``begin``, and the place of every provider in them.
     """
     n = ptr.size - 1
     order, place = np.empty(n + 1, np.int32), np.full(n, -1, np.int32)
-    reached = _breadth_order(ptr, provider, root, order, place)
-    return order[:reached].copy(), place
+    column = np.empty(provider.size, np.int32)  # of what isn't written to, no memory is taken
+    reached = _breadth_order(ptr, provider, root, order, place, column)
+    order = order[:reached].copy()
+    begin = np.zeros(reached + 1, np.int64)
+    np.cumsum(ptr[order + 1] - ptr[order], out=begin[1:])
+    return order, place, begin, column[: begin[-1]]
 
 
-@jit(i8, I8, I4, i8, I4w, I4w)
-def _breadth_order(ptr: I8Array, provider: I4Array, root: int, order: I4Array, place: I4Array) -> int:
+@jit(i8, I8, I4, i8, I4w, I4w, I4w)
+def _breadth_order(
+    ptr: I8Array, provider: I4Array, root: int, order: I4Array, place: I4Array, column: I4Array
+) -> int:
     """What has a place already is written too, and overwritten by the next: no branch to guess."""
-    order[0], place[root], top, q = root, 0, 1, 0
+    order[0], place[root], top, q, at = root, 0, 1, 0, u8(0)
     while q < top:
         if q + _LATER < top:
             prefetch(ptr, u8(order[q + _LATER]))
@@ -56,40 +62,35 @@ def _breadth_order(ptr: I8Array, provider: I4Array, root: int, order: I4Array, p
             order[top] = i
             known = place[i]
             fresh = known < 0
-            place[i] = top if fresh else known
+            known = top if fresh else known
+            place[i] = known
+            column[at] = known
+            at += u8(1)
             top += fresh
         q += 1
     return top
 
 
-def rows_in_order(
-    ptr: I8Array, provider: I4Array, amount: F8Array, total: F8Array, scale: float, keep: float, order: I4Array,
-    place: I4Array,
-) -> Rows:  # fmt: skip
-    """Rows renumbered: row q is that of ``order[q]``, an arrow carries ``keep * (amount / total) * scale``."""
-    begin = np.zeros(order.size + 1, np.int64)
-    np.cumsum(ptr[order + 1] - ptr[order], out=begin[1:])
-    column, value = np.empty(begin[-1], np.int32), np.empty(begin[-1])
-    cut = even_rows(begin, _BLOCKS)
-    over_blocks(_fill_in_order, _BLOCKS, 4 * column.size, cut, begin, ptr, provider, amount, total, scale, keep, order,
-                place, column, value)  # fmt: skip
-    return begin, column, value
+def values_in_order(
+    ptr: I8Array, amount: F8Array, total: F8Array, keep: float, damping: float, order: I4Array, begin: I8Array
+) -> F8Array:
+    """What the arrows of ``breadth_order`` carry: ``keep * (amount / total) * damping``, total that of the receiver."""
+    value, cut = np.empty(begin[-1]), even_rows(begin, _BLOCKS)
+    over_blocks(_fill_in_order, _BLOCKS, 4 * value.size, cut, begin, ptr, amount, total, keep, damping, order, value)
+    return value
 
 
-@jit(types.void, i8, I8, I8, I8, I4, F8, F8, f8, f8, I4, I4, I4w, F8w)
+@jit(types.void, i8, I8, I8, I8, F8, F8, f8, f8, I4, F8w)
 def _fill_in_order(
     b: int,
     cut: I8Array,
     begin: I8Array,
     ptr: I8Array,
-    provider: I4Array,
     amount: F8Array,
     total: F8Array,
-    scale: float,
     keep: float,
+    damping: float,
     order: I4Array,
-    place: I4Array,
-    column: I4Array,
     value: F8Array,
 ) -> None:
     end = cut[b + 1]
@@ -98,15 +99,12 @@ def _fill_in_order(
             prefetch(ptr, u8(order[q + _LATER]))
         if q + _SOON < end:
             soon = u8(ptr[order[q + _SOON]])
-            prefetch(provider, soon)
             prefetch(amount, soon)
             prefetch(amount, soon + u8(8))
         j, at = order[q], u8(begin[q])
         whole = total[j]
         for each in range(u8(ptr[j]), u8(ptr[j + 1])):
-            e = u8(each)
-            column[at] = place[u8(u4(provider[e]))]
-            value[at] = keep * (amount[e] / whole) * scale
+            value[at] = keep * (amount[u8(each)] / whole) * damping
             at += u8(1)
 
 
