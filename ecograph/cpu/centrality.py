@@ -27,7 +27,7 @@ F8Array: TypeAlias = NDArray[np.float64]
 
 
 _1, _2, _3, _4, _5, _6, _7, _8 = (np.uint64(k) for k in range(1, 9))  # no sign: nothing counts from an end
-_AHEAD = np.uint64(128)  # entries of slices: with what a core asks for by itself, as many lines as it can have under way
+_AHEAD = np.uint64(128)  # entries of slices: more than a core looks ahead by itself
 
 
 def row_sums(ptr: I8Array, w: F8Array) -> F8Array:
@@ -263,7 +263,9 @@ def _chunk_of_lanes(
     slots, top = sizes[0], b * LANES
     first, moved, gone = u8(b * slots), np.zeros(LANES), np.zeros(LANES)
     total, mine = np.empty(LANES), held[top : top + LANES].copy()
-    last = u8(max(column.size, 1) - 1)
+    last, some = u8(max(column.size, 1) - 1), False
+    for k in range(LANES):
+        some = some or mine[k] != 0.0
     for s in range(max(sizes[1], cut[c]), cut[c + 1]):
         ahead = u8(base[s + 1] - base[s])  # the next slice is about as long
         for r in range(SLICE * s, SLICE * s + SLICE):
@@ -298,13 +300,16 @@ def _chunk_of_lanes(
                     part[at + u8(k)] = total[k]
                 continue
             at, own, ended_here = u8(LANES * (b * slots + r)), scale[r], ends[r] != 0
+            if some:  # where nothing is held, there is an array less to read
+                for k in range(LANES):
+                    total[k] += mine[k] * dangle[at + u8(k)]
             for k in range(LANES):
-                x = (alpha * (total[k] + mine[k] * dangle[at + u8(k)]) + restart[at + u8(k)]) * own
+                x = (alpha * total[k] + restart[at + u8(k)]) * own
                 moved[k] += abs(x - y[at + u8(k)]) / own
                 new[at + u8(k)] = x
             if ended_here:
                 for k in range(LANES):
-                    gone[k] += alpha * (total[k] + mine[k] * dangle[at + u8(k)]) + restart[at + u8(k)]
+                    gone[k] += alpha * total[k] + restart[at + u8(k)]
     for k in range(LANES):
         change[c, top + k] = moved[k]
         ended[c, top + k] = gone[k]

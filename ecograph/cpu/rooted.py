@@ -46,9 +46,7 @@ def breadth_order(ptr: I8Array, provider: I4Array, root: int) -> tuple[I4Array, 
 
 
 @jit(i8, I8, I4, i8, I4w, I4w, I4w)
-def _breadth_order(
-    ptr: I8Array, provider: I4Array, root: int, order: I4Array, place: I4Array, column: I4Array
-) -> int:
+def _breadth_order(ptr: I8Array, provider: I4Array, root: int, order: I4Array, place: I4Array, column: I4Array) -> int:
     """What has a place already is written too, and overwritten by the next: no branch to guess."""
     order[0], place[root], top, q, at = root, 0, 1, 0, u8(0)
     while q < top:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu import chains as kernels
 from ecograph.cpu.components import Rows, compact_rows, flip_rows
+from ecograph.cpu.lines import zeros
 from ecograph.device import check_memory
 from ecograph.errors import ConvergenceError
 from ecograph.metrics.components import Components
@@ -214,10 +215,9 @@ def _sum_chains(
     width = 1 if lanes == 1 else kernels.WIDTH
     blocks = -(-lanes // width)
     check_memory(3 * 8 * n * blocks * width, "the chains", "leave lenses='reach' out, or look at a smaller view")
-    h, before = np.zeros((blocks * n, width)), np.empty((blocks * n, width))
+    h, d, before = zeros(blocks * n, width), zeros(blocks * n, width), np.empty((blocks * n, width))
     pins = np.arange(lanes) // width * n + start, np.arange(lanes) % width
-    h[pins] = 1.0
-    d = h.copy()
+    h[pins] = d[pins] = 1.0
     held = np.full(blocks * width, -1, np.int32)
     held[:lanes] = start if hold else -1
     mass = np.zeros(blocks * width)

@@ -80,8 +80,9 @@ class Question:
         """The same question about other weights of the ties."""
         p = dependence(eco, layer=self.layer, relation_weights=self.fixed, leak=1.0 - self.p.keep)
         return replace(
-            self, eco=eco, p=p, upstream=upstream(p, self.o), rows=rows, lenses=lenses, feedback=not self.first_round, progress=None
-        )
+            self, eco=eco, p=p, upstream=upstream(p, self.o), rows=rows, lenses=lenses, feedback=not self.first_round,
+            progress=None,
+        )  # fmt: skip
 
 
 def build_lenses(ask: Question) -> dict[str, Lens]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.cpu import rooted as kernels
+from ecograph.cpu.lines import zeros
 from ecograph.device import check_memory
 from ecograph.metrics.chains import MOST, STRETCH, Visits, rounded, unfinished
 from ecograph.metrics.operator import Dependence
@@ -51,7 +52,7 @@ def damped_visits(
     amount, total, keep = dependence.parts
     value = kernels.values_in_order(dependence.ptr, amount, total, keep, damping, found.order, found.begin)
     rows = found.begin, found.column, value
-    r, h = np.zeros(n), np.zeros(n)
+    r, h = zeros(n), zeros(n)
     r[0] = left = 1.0
     with track(progress, "chains from the conductor", float(-np.log10(tol))) as tick:
         for sweep in range(1, MOST + 1):

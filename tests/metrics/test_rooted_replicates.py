@@ -17,8 +17,8 @@ from ecograph.metrics import intervals
 from ecograph.metrics import rooted_replicates as module
 from ecograph.metrics.operator import dependence
 from ecograph.metrics.question import Question
-from ecograph.metrics.rooted import upstream
 from ecograph.metrics.resample import redraw, replicate_values
+from ecograph.metrics.rooted import upstream
 from tests.strategies import ecosystems
 
 TOL = 1e-11
