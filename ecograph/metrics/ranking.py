@@ -56,7 +56,7 @@ def _leading(bounds: Bounds, k: int) -> tuple[NDArray[np.intp], NDArray[np.int64
         order = head[order]
         end = int(np.searchsorted(group, group[k - 1], "right"))
         reach_up = float(bounds.high[rest].max()) * (1 + ROUNDING)
-        if end < some and reach_up < float(bounds.low[order[end - 1]]) * (1 - ROUNDING):
+        if reach_up < float(bounds.low[order[end - 1]]) * (1 - ROUNDING):
             return order[:end], group[:end]
     return touching(bounds)
 

@@ -141,6 +141,7 @@ def reliance(
     if not p.row(o)[0].size:
         raise no_providers(eco, conductor, layer)
     reached = upstream(p, o)
+    eco.ties.let_go()  # of all their columns, hardly more than the weights is read from here on
     external = external_resources(eco, conductor, o, reached)
     ask = Question(
         eco, p, reached, o, of_role(eco, external, role), tuple(lenses), restart, tol, feedback, layer, normalise,
