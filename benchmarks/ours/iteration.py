@@ -22,6 +22,7 @@ def main() -> None:
     with step.phase("import"):
         from ecograph.cpu import centrality as kernels
         from ecograph.cpu.csr import by_provider
+        from ecograph.cpu.lines import zeros
         from ecograph.cpu.slices import slices
     with np.load(path) as file:
         row, column, n = file["row"], file["column"], int(file["n"])
@@ -31,7 +32,7 @@ def main() -> None:
         rows = slices(ptr, row[entries], None)
         scale, ends = rows.spread(1.0 / np.maximum(out, 1), 1.0), rows.spread((out == 0).astype(np.uint8))
     restart = rows.to_lanes(np.full((n, 1), 1.0 / n))
-    y, new, again, held = restart * scale[:, None], np.zeros_like(restart), 0.15 * restart, np.zeros(1)
+    y, new, again, held = restart * scale[:, None], zeros(*restart.shape), 0.15 * restart, np.zeros(1)
     seconds = []
     for _ in range(STEPS):
         started = time.perf_counter()

@@ -42,6 +42,7 @@ def main() -> None:
 def seeds(ptr: Any, into: Any, n: int, lanes: int) -> tuple[Callable[[], Any], float]:
     """PageRank's step with a restart of its own a lane."""
     from ecograph.cpu import centrality as kernels
+    from ecograph.cpu.lines import zeros
     from ecograph.cpu.slices import slices
 
     out = np.bincount(into, minlength=n)
@@ -50,8 +51,9 @@ def seeds(ptr: Any, into: Any, n: int, lanes: int) -> tuple[Callable[[], Any], f
     first = np.full((n, lanes), 0.5 / n)
     first[np.arange(lanes), np.arange(lanes)] += 0.5
     restart = rows.to_lanes(first)
-    y = restart * np.tile(scale, restart.shape[0] // rows.slots)[:, None]
-    new, held, again = np.zeros_like(y), np.zeros(y.size // rows.slots), (1.0 - DAMPING) * restart
+    y, new = rows.to_lanes(first), zeros(*restart.shape)
+    y *= np.tile(scale, restart.shape[0] // rows.slots)[:, None]
+    held, again = np.zeros(y.size // rows.slots), (1.0 - DAMPING) * restart
 
     def run() -> Any:
         return kernels.pagerank_step(rows, scale, ends, again, restart, held, DAMPING, y, new)
@@ -68,12 +70,15 @@ def seeds(ptr: Any, into: Any, n: int, lanes: int) -> tuple[Callable[[], Any], f
 def replicates(ptr: Any, into: Any, n: int, lanes: int) -> tuple[Callable[[], Any], float]:
     """Sweeps of rooted over values that every lane has for itself, eight lanes side by side."""
     from ecograph.cpu import replicates as kernels
+    from ecograph.cpu.lines import zeros
     from ecograph.cpu.threads import over_blocks
 
     width = kernels.TOGETHER
     blocks, random = -(-lanes // width), np.random.default_rng(1)
     p = [random.random(width * into.size) / 20 for _ in range(blocks)]
-    state = [(np.ones(width * n), np.zeros(width * n), np.zeros(width)) for _ in range(blocks)]
+    state = [(zeros(width * n), zeros(width * n), zeros(width)) for _ in range(blocks)]
+    for d, _, _ in state:
+        d[:] = 1.0
 
     def one(b: int) -> None:
         kernels.sweep_replicates(ptr, into, p[b], 0, *state[b])

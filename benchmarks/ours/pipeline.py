@@ -43,15 +43,15 @@ def _residual(eco: Any, conductor: str) -> float:
     """As for peers, by NumPy and from the tie table; x is the whole lens."""
     import numpy as np
 
-    from ecograph.metrics.components import components
     from ecograph.metrics.lenses import Rooted
     from ecograph.metrics.operator import dependence
+    from ecograph.metrics.rooted import upstream
 
     o, n = eco.row_of(conductor), len(eco)
     p = dependence(eco)
-    found = components(p, np.array([o]))
+    found = upstream(p, o)
     lens = Rooted(p, found, np.arange(0), 0.15, 1e-10, None)
-    x = np.where(lens.graph.node >= 0, lens.x[lens.graph.node], 0.0)
+    x = np.where(found.reached, lens.x[found.place], 0.0)
     x = x / x.sum()
     ties = eco.ties
     total = np.bincount(ties.receiver, ties.weight, n)

@@ -27,6 +27,7 @@ F8Array: TypeAlias = NDArray[np.float64]
 
 
 _1, _2, _3, _4, _5, _6, _7, _8 = (np.uint64(k) for k in range(1, 9))  # no sign: nothing counts from an end
+_AHEAD = np.uint64(128)  # entries of slices: more than a core looks ahead by itself
 
 
 def row_sums(ptr: I8Array, w: F8Array) -> F8Array:
@@ -149,11 +150,13 @@ def _chunk(
     ended: F8Array,
 ) -> None:
     """Slices of one chunk for one lane: eight sums at once, then what is made of them, slot by slot."""
+    last = u8(max(column.size, SLICE) - SLICE)
     for s in range(max(sizes[1], cut[c]), cut[c + 1]):
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
         if weight.size:
             for each in range(u8(base[s]), u8(base[s + 1]), _8):
                 e = u8(each)
+                _ask(column, min(e + _AHEAD, last), y)
                 a0 += weight[e] * y[column[e]]
                 a1 += weight[e + _1] * y[column[e + _1]]
                 a2 += weight[e + _2] * y[column[e + _2]]
@@ -165,6 +168,7 @@ def _chunk(
         else:
             for each in range(u8(base[s]), u8(base[s + 1]), _8):
                 e = u8(each)
+                _ask(column, min(e + _AHEAD, last), y)
                 a0 += y[column[e]]
                 a1 += y[column[e + _1]]
                 a2 += y[column[e + _2]]
@@ -185,6 +189,19 @@ def _chunk(
     change[c, 0], ended[c, 0] = _total(moved), _total(gone)
 
 
+@jit(types.void, U4, u8, F8, inline="always")
+def _ask(column: U4Array, e: int, y: F8Array) -> None:
+    """For the eight entries at e, what they will gather."""
+    prefetch(y, u8(column[e]))
+    prefetch(y, u8(column[e + _1]))
+    prefetch(y, u8(column[e + _2]))
+    prefetch(y, u8(column[e + _3]))
+    prefetch(y, u8(column[e + _4]))
+    prefetch(y, u8(column[e + _5]))
+    prefetch(y, u8(column[e + _6]))
+    prefetch(y, u8(column[e + _7]))
+
+
 @jit(types.void, F8, U1, F8, F8, F8, f8, f8, F8w, F8w, F8w)
 def _finish(
     scale: F8Array,
@@ -198,8 +215,11 @@ def _finish(
     moved: F8Array,
     gone: F8Array,
 ) -> None:
+    if held != 0.0:  # where nothing is held, there is an array less to read
+        for i in range(new.size):
+            new[i] += held * dangle[i]
     for i in range(new.size):
-        x = alpha * (new[i] + held * dangle[i]) + restart[i]
+        x = alpha * new[i] + restart[i]
         gone[i] = x * ends[i]
         x *= scale[i]
         moved[i] = abs(x - y[i]) / scale[i]
@@ -243,7 +263,9 @@ def _chunk_of_lanes(
     slots, top = sizes[0], b * LANES
     first, moved, gone = u8(b * slots), np.zeros(LANES), np.zeros(LANES)
     total, mine = np.empty(LANES), held[top : top + LANES].copy()
-    last = u8(max(column.size, 1) - 1)
+    last, some = u8(max(column.size, 1) - 1), False
+    for k in range(LANES):
+        some = some or mine[k] != 0.0
     for s in range(max(sizes[1], cut[c]), cut[c + 1]):
         ahead = u8(base[s + 1] - base[s])  # the next slice is about as long
         for r in range(SLICE * s, SLICE * s + SLICE):
@@ -278,13 +300,16 @@ def _chunk_of_lanes(
                     part[at + u8(k)] = total[k]
                 continue
             at, own, ended_here = u8(LANES * (b * slots + r)), scale[r], ends[r] != 0
+            if some:  # where nothing is held, there is an array less to read
+                for k in range(LANES):
+                    total[k] += mine[k] * dangle[at + u8(k)]
             for k in range(LANES):
-                x = (alpha * (total[k] + mine[k] * dangle[at + u8(k)]) + restart[at + u8(k)]) * own
+                x = (alpha * total[k] + restart[at + u8(k)]) * own
                 moved[k] += abs(x - y[at + u8(k)]) / own
                 new[at + u8(k)] = x
             if ended_here:
                 for k in range(LANES):
-                    gone[k] += alpha * (total[k] + mine[k] * dangle[at + u8(k)]) + restart[at + u8(k)]
+                    gone[k] += alpha * total[k] + restart[at + u8(k)]
     for k in range(LANES):
         change[c, top + k] = moved[k]
         ended[c, top + k] = gone[k]

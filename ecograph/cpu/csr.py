@@ -1,4 +1,4 @@
-"""The by-provider index of a tie table that is sorted by receiver."""
+"""The by-receiver and the by-provider index of a tie table that is sorted by receiver."""
 
 from __future__ import annotations
 
@@ -8,7 +8,24 @@ from numpy.typing import NDArray
 
 from ecograph.cpu._jit import I4, I8w, jit
 
-__all__ = ["by_provider"]
+__all__ = ["by_provider", "starts"]
+
+
+def starts(receiver: NDArray[np.int32], n: int) -> NDArray[np.int64]:
+    """``ptr``: ties of receiver j are rows ``ptr[j]`` to ``ptr[j + 1]``, in one pass."""
+    ptr = np.full(n + 1, receiver.size, np.int64)
+    _starts(receiver, ptr)
+    return ptr
+
+
+@jit(types.void, I4, I8w)
+def _starts(receiver: NDArray[np.int32], ptr: NDArray[np.int64]) -> None:
+    begun = 0  # rows whose start is known
+    for e in range(receiver.size):
+        if receiver[e] >= begun:
+            for j in range(begun, receiver[e] + 1):
+                ptr[j] = e
+            begun = receiver[e] + 1
 
 
 def by_provider(provider: NDArray[np.int32], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -1,6 +1,6 @@
 """From the tie table to the dependence operator: merged arrows, sums of inputs, shares.
 
-One pass over the ties each: the sweeps over chains take the time, so these run on one thread.
+Rows are worked on in blocks, one writer a row: the same bits for any number of threads.
 """
 
 from __future__ import annotations
@@ -11,13 +11,55 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, I2, I4, I8, F8w, I4w, I8w, jit
+from ecograph.cpu._jit import F8, I2, I4, I8, F8w, I4w, I8w, U1w, f8, i8, jit
+from ecograph.cpu.threads import over_blocks
 
-__all__ = ["merge_arrows", "merge_events", "relation_totals", "share_rows"]
+__all__ = [
+    "even_rows",
+    "inflows",
+    "merge_arrows",
+    "merge_events",
+    "relation_totals",
+    "relations_there",
+    "share_rows",
+    "shares",
+]
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
 F8Array: TypeAlias = NDArray[np.float64]
+U1Array: TypeAlias = NDArray[np.uint8]
+
+_BLOCKS = 16
+
+
+def even_rows(ptr: I8Array, blocks: int) -> I8Array:
+    """Where to cut rows into blocks of about as many entries; a row is never cut."""
+    cut: I8Array = np.searchsorted(ptr, np.arange(blocks + 1) * int(ptr[-1]) // blocks).astype(np.int64)
+    cut[-1] = ptr.size - 1
+    return cut
+
+
+def relations_there(
+    provider: I4Array, receiver: I4Array, relation: NDArray[np.int16], weight: F8Array, relations: int
+) -> NDArray[np.bool_]:
+    """Has a relation a tie of weight > 0 that is no self-tie? Looks no further than where all have one."""
+    there = np.zeros(relations, np.uint8)
+    _relations_there(provider, receiver, relation, weight, there)
+    return there.astype(np.bool_)
+
+
+@jit(types.void, I4, I4, I2, F8, U1w)
+def _relations_there(
+    provider: I4Array, receiver: I4Array, relation: NDArray[np.int16], weight: F8Array, there: U1Array
+) -> None:
+    missing = there.size
+    for e in range(weight.size):
+        if weight[e] > 0.0 and provider[e] != receiver[e] and not there[relation[e]]:
+            there[relation[e]] = 1
+            missing -= 1
+            if missing == 0:
+                break
 
 
 def relation_totals(
@@ -62,19 +104,30 @@ def merge_arrows(
     A tie counts ``weight * factor[relation]`` when that is above 0 and it is no self-tie. Parallel ties are
     added in table order: by relation, then period.
     """
-    ptr = np.zeros(indptr.size, np.int64)
-    _count_arrows(indptr, provider, relation, weight, factor, ptr)
+    ptr, cut = np.zeros(indptr.size, np.int64), even_rows(indptr, _BLOCKS)
+    ties = cut, indptr, provider, relation, weight, factor
+    over_blocks(_count_arrows, _BLOCKS, provider.size, *ties, ptr)
     np.cumsum(ptr, out=ptr)
+    alike = bool(((factor == 0.0) | (factor == 1.0)).all())  # a tie that counts has no factor of 0
+    if ptr[-1] == provider.size and alike:
+        return indptr, provider, weight
     merged, amount = np.empty(ptr[-1], np.int32), np.empty(ptr[-1])
-    _fill_arrows(indptr, provider, relation, weight, factor, ptr, merged, amount)
+    over_blocks(_fill_arrows, _BLOCKS, provider.size, *ties, ptr, merged, amount)
     return ptr, merged, amount
 
 
-@jit(types.void, I8, I4, I2, F8, F8, I8w)
+@jit(types.void, i8, I8, I8, I4, I2, F8, F8, I8w)
 def _count_arrows(
-    indptr: I8Array, provider: I4Array, relation: NDArray[np.int16], weight: F8Array, factor: F8Array, count: I8Array
+    b: int,
+    cut: I8Array,
+    indptr: I8Array,
+    provider: I4Array,
+    relation: NDArray[np.int16],
+    weight: F8Array,
+    factor: F8Array,
+    count: I8Array,
 ) -> None:
-    for j in range(indptr.size - 1):
+    for j in range(cut[b], cut[b + 1]):
         last, found = -1, 0
         for e in range(indptr[j], indptr[j + 1]):
             if weight[e] * factor[relation[e]] > 0.0 and provider[e] != j and provider[e] != last:
@@ -83,8 +136,10 @@ def _count_arrows(
         count[j + 1] = found
 
 
-@jit(types.void, I8, I4, I2, F8, F8, I8, I4w, F8w)
+@jit(types.void, i8, I8, I8, I4, I2, F8, F8, I8, I4w, F8w)
 def _fill_arrows(
+    b: int,
+    cut: I8Array,
     indptr: I8Array,
     provider: I4Array,
     relation: NDArray[np.int16],
@@ -94,7 +149,7 @@ def _fill_arrows(
     merged: I4Array,
     amount: F8Array,
 ) -> None:
-    for j in range(indptr.size - 1):
+    for j in range(cut[b], cut[b + 1]):
         at = ptr[j] - 1
         last = -1
         for e in range(indptr[j], indptr[j + 1]):
@@ -152,16 +207,23 @@ def _fill_events(
 
 def share_rows(ptr: I8Array, amount: F8Array, cost: F8Array, keep: float) -> tuple[F8Array, F8Array]:
     """``inflow`` of each receiver and ``value`` of each arrow: keep * amount / (inflow + cost)."""
-    inflow, value = np.empty(ptr.size - 1), np.empty(amount.size)
-    _share_rows(ptr, amount, cost, keep, inflow, value)
-    return inflow, value
+    inflow = inflows(ptr, amount)
+    return inflow, shares(ptr, amount, inflow, cost, keep)
 
 
-@jit(types.void, I8, F8, F8, types.float64, F8w, F8w)
-def _share_rows(ptr: I8Array, amount: F8Array, cost: F8Array, keep: float, inflow: F8Array, value: F8Array) -> None:
-    for j in range(inflow.size):
+def inflows(ptr: I8Array, amount: F8Array) -> F8Array:
+    """Sum of the amounts of each row; a hub's shares of it add up to 1."""
+    inflow = np.empty(ptr.size - 1)
+    over_blocks(_inflows, _BLOCKS, amount.size, even_rows(ptr, _BLOCKS), ptr, amount, inflow)
+    return inflow
+
+
+@jit(types.void, i8, I8, I8, F8, F8w)
+def _inflows(b: int, cut: I8Array, ptr: I8Array, amount: F8Array, inflow: F8Array) -> None:
+    """Neumaier's sum, in table order."""
+    for j in range(cut[b], cut[b + 1]):
         total, lost = 0.0, 0.0
-        for e in range(ptr[j], ptr[j + 1]):  # Neumaier's sum in table order, so that a hub's shares add up to 1
+        for e in range(ptr[j], ptr[j + 1]):
             new = total + amount[e]
             if total >= amount[e]:
                 lost += (total - new) + amount[e]
@@ -169,5 +231,26 @@ def _share_rows(ptr: I8Array, amount: F8Array, cost: F8Array, keep: float, inflo
                 lost += (amount[e] - new) + total
             total = new
         inflow[j] = total + lost
+
+
+def shares(ptr: I8Array, amount: F8Array, inflow: F8Array, cost: F8Array, keep: float) -> F8Array:
+    """``value`` of each arrow: keep * amount / (inflow + cost)."""
+    value = np.empty(amount.size)
+    over_blocks(_shares, _BLOCKS, amount.size, even_rows(ptr, _BLOCKS), ptr, amount, inflow, cost, keep, value)
+    return value
+
+
+@jit(types.void, i8, I8, I8, F8, F8, F8, f8, F8w)
+def _shares(
+    b: int,
+    cut: I8Array,
+    ptr: I8Array,
+    amount: F8Array,
+    inflow: F8Array,
+    cost: F8Array,
+    keep: float,
+    value: F8Array,
+) -> None:
+    for j in range(cut[b], cut[b + 1]):
         for e in range(ptr[j], ptr[j + 1]):
             value[e] = keep * (amount[e] / (inflow[j] + cost[j]))

@@ -23,6 +23,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from ecograph.cpu._jit import F8, I4, I8, F8w, U4w, i8, jit
+from ecograph.cpu.lines import zeros
 from ecograph.cpu.threads import over_blocks
 
 __all__ = ["LANES", "PIECE", "SLICE", "Slices", "slices"]
@@ -70,11 +71,11 @@ class Slices(NamedTuple):
     def to_lanes(self, values: F8Array) -> F8Array:
         """(n, lanes) as blocks of lanes, (blocks * slots, width): row j of block b is ``b * slots + slot[j]``.
 
-        One lane has width 1, more have 8; what is left of the last block is 0.
+        One lane has width 1, more have 8, one cache line; what is left of the last block is 0.
         """
         lanes = values.shape[1]
         width = 1 if lanes == 1 else LANES
-        out = np.zeros((-(-lanes // width), self.slots, width))
+        out = zeros(-(-lanes // width), self.slots, width)
         for lane in range(lanes):
             out[lane // width, self.slot, lane % width] = values[:, lane]
         return out.reshape(-1, width)

@@ -29,9 +29,10 @@ _NAMES = """
     hashing._stripes hashing.hash_text table._same table._code table.find_rows table.add_rows table.gather_texts
     table.refill_codes reduce.survey sorting._radix_pass sorting._deal tally._word tally.rank_receivers
     tally.join_keys sorting._word_pass exact.multiply exact._round exact.quotient reduce.rounded tally.add_runs
-    operator._relation_totals operator._count_arrows operator._fill_arrows operator._share_rows
-    components._strong_components components._leaving components._count_rows components._fill_rows
-    components._flip_rows chains._sweep_block chains.stretch_block chains._residual_block operator._fill_events
+    operator._relations_there csr._starts operator._count_arrows operator._inflows rooted._breadth_order
+    rooted._fill_in_order rooted.pass_on rooted.stretch_passed rooted._pass_all components._strong_components
+    components._leaving operator._shares components._count_rows components._fill_rows components._flip_rows
+    chains._sweep_block chains.stretch_block chains._residual_block operator._fill_events
     covariance._means covariance._block ranks._factor draws.philox draws._unit draws._uniforms draws.log
     draws._try_normal draws._normal draws._normal_rows ranks._covary ranks._largest ranks._above_and_below
     agreement._inversions

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import ParticipantError
 from ecograph.html import quoted
-from ecograph.metrics.components import Components
+from ecograph.metrics.rooted import Upstream
 from ecograph.suggest import offer
 
 __all__ = ["attribute", "external_resources", "no_providers", "of_role"]
@@ -30,9 +30,9 @@ def no_providers(eco: Ecosystem, conductor: str, layer: str | None) -> Participa
     return ParticipantError(fault, hint=hint if provides else "look at eco.tie_table(), or widen the window")
 
 
-def external_resources(eco: Ecosystem, conductor: str, o: int, found: Components) -> NDArray[np.intp]:
+def external_resources(eco: Ecosystem, conductor: str, o: int, found: Upstream) -> NDArray[np.intp]:
     """Participants upstream of the conductor that it doesn't own, in canonical order."""
-    upstream: NDArray[np.bool_] = found.component >= 0
+    upstream = found.reached
     upstream[o] = False
     reached = int(upstream.sum())
     if "owner" in eco.participants.columns:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu import centrality as kernels
 from ecograph.cpu.components import strong_components
+from ecograph.cpu.lines import zeros
 from ecograph.cpu.slices import LANES, slices
 from ecograph.device import check_memory
 from ecograph.ecosystem import Ecosystem
@@ -152,8 +153,9 @@ def _walk(
     rows = slices(graph.into.ptr, graph.into.column, graph.into.amount * unit if weighted else None)
     scale, flags = rows.spread(1.0 / np.where(ends, 1.0, out), 1.0), rows.spread(ends.astype(np.uint8))
     again, given = (1.0 - alpha) * rows.to_lanes(restart), rows.to_lanes(dangle)
-    y = rows.to_lanes(start) * np.tile(scale, -(-lanes // LANES))[:, None]
-    new = np.zeros_like(y)
+    y = rows.to_lanes(start)
+    y *= np.tile(scale, -(-lanes // LANES))[:, None]  # in place: a new array would begin anywhere
+    new = zeros(*y.shape)
     held = np.zeros(y.size // rows.slots)
     held[:lanes] = start[ends].sum(axis=0)
     with track(progress, "pagerank", float(-np.log10(tol))) as tick:

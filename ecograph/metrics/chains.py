@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu import chains as kernels
 from ecograph.cpu.components import Rows, compact_rows, flip_rows
+from ecograph.cpu.lines import zeros
 from ecograph.device import Choice, check_memory, choose, guarded
 from ecograph.errors import ConvergenceError
 from ecograph.gpu import centrality as gpu_walks
@@ -36,6 +37,8 @@ __all__ = [
     "hitting_at",
     "hitting_vectors",
     "returning",
+    "rounded",
+    "unfinished",
     "visits",
     "visits_of",
 ]
@@ -67,19 +70,19 @@ class Graph:
         return int(self.circular.size)
 
 
-def choose_device(device: str, dependence: Dependence, found: Components, lanes: int, more: int = 0) -> Choice:
-    """Where to sum chains over what is ``found``: rows and their transpose, of two graphs at most, and ``lanes``.
+def choose_device(device: str, dependence: Dependence, order: NDArray[np.int32], lanes: int, more: int = 0) -> Choice:
+    """Where to sum chains over those in ``order``: rows and their transpose, of two graphs at most, and ``lanes``.
 
     ``more`` is the memory of what else is to be made there.
     """
-    n, arrows = found.order.size, arrows_of(dependence, found)
+    n, arrows = order.size, arrows_of(dependence, order)
     needs = gpu.bytes_at_most(n, arrows, max(lanes, gpu.ONE)) + 3 * gpu.bytes_at_most(n, arrows, 0)
     return choose(device, needs + more, arrows * lanes)
 
 
-def arrows_of(dependence: Dependence, found: Components) -> int:
-    """How many arrows lead on from those who are ``found``."""
-    return int((dependence.ptr[found.order + 1] - dependence.ptr[found.order]).sum())
+def arrows_of(dependence: Dependence, order: NDArray[np.int32]) -> int:
+    """How many arrows lead on from those in ``order``."""
+    return int((dependence.ptr[order + 1] - dependence.ptr[order]).sum())
 
 
 def compact(
@@ -122,10 +125,10 @@ def visits(graph: Graph, tol: float, *, damping: float = 1.0, progress: Progress
         progress=progress,
     )  # fmt: skip
     if left.max() > tol:
-        raise _unfinished("from the conductor", left, tol, sweeps)
+        raise unfinished("from the conductor", left, tol, sweeps)
     over, under = _residual(_damped(graph.back, damping), h, start, ones, hold=False)
     if (error := float(over[0] + under[0])) > 2.0 * tol:
-        raise _rounded(error, tol, float(h.sum()))
+        raise rounded(error, tol, float(h.sum()))
     return Visits(h[::-1, 0].copy(), float(over[0]), float(under[0]), sweeps)
 
 
@@ -178,11 +181,11 @@ def hitting_at(
         graph, graph.rows, nodes, weight, tol / 2, hold=True, label="candidates", progress=progress
     )
     if left.max() > tol / 2:
-        raise _unfinished("to the candidates", left, tol / 2, sweeps)
+        raise unfinished("to the candidates", left, tol / 2, sweeps)
     over, under = _residual(graph.rows, h, nodes, found.x, hold=True)
     over += found.over + found.under
     if (error := float((over + under).max())) > tol:
-        raise _rounded(error, tol, float(found.x.sum()))
+        raise rounded(error, tol, float(found.x.sum()))
     lanes = h.reshape(-1, graph.n, h.shape[1])[:, at].transpose(1, 0, 2).reshape(at.size, -1)
     return lanes[:, : nodes.size], over, under, sweeps
 
@@ -223,7 +226,7 @@ def _lanes(
             graph, rows, some, weight, goal, hold=hold, damping=damping, label=label, progress=progress
         )
         if left.max() > goal:
-            raise _unfinished("for the gradients", left, goal, sweeps)
+            raise unfinished("for the gradients", left, goal, sweeps)
         width = h.shape[1]
         side = h.reshape(-1, n, width).transpose(1, 0, 2).reshape(n, -1)
         out[:, begin : begin + some.size] = side[:, : some.size]
@@ -286,10 +289,9 @@ def _sweep(
     width = 1 if lanes == 1 else kernels.WIDTH
     blocks = -(-lanes // width)
     check_memory(3 * 8 * n * blocks * width, "the chains", "leave lenses='reach' out, or look at a smaller view")
-    h, before = np.zeros((blocks * n, width)), np.empty((blocks * n, width))
+    h, d, before = zeros(blocks * n, width), zeros(blocks * n, width), np.empty((blocks * n, width))
     pins = np.arange(lanes) // width * n + start, np.arange(lanes) % width
-    h[pins] = 1.0
-    d = h.copy()
+    h[pins] = d[pins] = 1.0
     held = np.full(blocks * width, -1, np.int32)
     held[:lanes] = start if hold else -1
     mass = np.zeros(blocks * width)
@@ -323,7 +325,8 @@ def _residual(
     return kernels.residual_lanes(*rows, held, source, weight, h)
 
 
-def _unfinished(what: str, left: F8Array, goal: float, sweeps: int) -> ConvergenceError:
+def unfinished(what: str, left: F8Array, goal: float, sweeps: int) -> ConvergenceError:
+    """The error for sums over chains that don't end."""
     return ConvergenceError(
         f"After {sweeps:,} sweeps over the chains {what}, {left.max():.3g} of chain mass is still on its way "
         f"(wanted: {goal:.3g}). Hardly anything leaves the circles of dependence here.",
@@ -331,7 +334,8 @@ def _unfinished(what: str, left: F8Array, goal: float, sweeps: int) -> Convergen
     )
 
 
-def _rounded(error: float, tol: float, length: float) -> ConvergenceError:
+def rounded(error: float, tol: float, length: float) -> ConvergenceError:
+    """The error for a ``tol`` that float64 doesn't carry."""
     return ConvergenceError(
         f"Chains are {length:.3g} ties long on average: float64 carries the result to {error:.1g} only, not to "
         f"tol={tol:.1g}.",

@@ -47,14 +47,14 @@ def of_direct(p: Dependence, o: int, rows: NDArray[np.intp]) -> Gradients:
     return Gradients(np.array([o], np.int32), node, a, b)
 
 
-def of_rooted(lens: Rooted, found: Components, rows: NDArray[np.intp], restart: float, progress: Progress) -> Gradients:
-    """Rooted: a = rooted; b = (1 - restart) y, y = e_k + (1 - restart) P y."""
-    graph, nodes = lens.graph, lens.graph.node[rows]
-    goal = _goal(lens.x[nodes] / restart)
-    y = chains.hitting_vectors(
-        graph, lens.x / restart, nodes, goal, hold=False, damping=1.0 - restart, progress=progress
-    )
-    return Gradients(found.order, graph.node, np.repeat(lens.x[:, None], rows.size, axis=1), (1.0 - restart) * y)
+def of_rooted(
+    lens: Rooted, graph: chains.Graph, found: Components, rows: NDArray[np.intp], restart: float, progress: Progress
+) -> Gradients:
+    """Rooted: a = rooted; b = (1 - restart) y, y = e_k + (1 - restart) P y. Node k of ``graph`` is found.order[k]."""
+    nodes, x = graph.node[rows], lens.x[lens.found.place[found.order]]
+    goal = _goal(x[nodes] / restart)
+    y = chains.hitting_vectors(graph, x / restart, nodes, goal, hold=False, damping=1.0 - restart, progress=progress)
+    return Gradients(found.order, graph.node, np.repeat(x[:, None], rows.size, axis=1), (1.0 - restart) * y)
 
 
 def of_reach(lens: Reach, rows: NDArray[np.intp], value: F8Array, progress: Progress) -> Gradients:

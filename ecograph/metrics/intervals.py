@@ -100,7 +100,7 @@ def _delta(ask: Question, name: str, lens: Lens, rows: NDArray[np.intp], theta: 
     if name == "direct":
         g = delta.of_direct(ask.p, ask.o, rows)
     elif isinstance(lens, Rooted):
-        g = delta.of_rooted(lens, ask.found, rows, ask.restart, ask.progress)
+        g = delta.of_rooted(lens, ask.whole, ask.found, rows, ask.restart, ask.progress)
     else:
         assert isinstance(lens, Reach)
         g = delta.of_reach(lens, rows, theta, ask.progress)
@@ -185,7 +185,7 @@ def _thin(ask: Question, by: str, lens: Lens) -> float | None:
     if by == "direct":
         return float(few[ask.o])
     if isinstance(lens, Rooted):
-        steps = delta.shares_of_steps(ask.p, ask.found, lens.graph.node, lens.x)
+        steps = delta.shares_of_steps(ask.p, ask.found, lens.found.place, lens.x)
     elif isinstance(lens, Reach):
         steps = delta.shares_of_steps(ask.p, lens.found, lens.graph.node, lens.visits.x)
     else:

@@ -83,9 +83,10 @@ def notes(
     """One sentence each."""
     n = ask.rows.size
     out = []
-    if one_step(ask.p, ask.found, ask.o):
+    if one_step(ask.p, ask.o):
         out.append("One-step ecosystem: no chain of dependence is longer than one tie, so direct = reach.")
-    out += _about_closed_classes(ask, conductor)
+    if "reach" in ask.lenses:  # of all lenses, only that one looks different there
+        out += _about_closed_classes(ask, conductor)
     if role is not None:
         out.append(f"Ranks are among the {n:,} candidates of role {quoted([role])}, of {external:,} external ones.")
     if top > n:
@@ -108,10 +109,10 @@ def _about_closed_classes(ask: Question, conductor: str) -> list[str]:
             "nobody in it depends on anyone outside or buys outside the data, so reach is 1 for every other member "
             "and 0 elsewhere, and ranks nothing."
         )
-        if ask.feedback is None and "reach" in ask.lenses:
+        if ask.feedback is None:
             fault += " first_round is reach counted until a chain comes back to the conductor."
         return [fault]
-    if ask.feedback is False and "reach" in ask.lenses:
+    if ask.feedback is False:
         return ["first_round is reach counted until a chain comes back to the conductor (feedback=False)."]
     if ask.found.closed.any():
         classes = ask.found.closed[ask.found.component[ask.rows]].sum()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ from ecograph.metrics import chains
 from ecograph.metrics.components import Components, components
 from ecograph.metrics.operator import Dependence
 from ecograph.metrics.ranking import Bounds, settle
+from ecograph.metrics.rooted import Upstream, damped_visits
 from ecograph.progress import Progress
 
 __all__ = ["Lens", "Reach", "Rooted", "Whole", "direct", "one_step"]
@@ -59,25 +60,28 @@ class Rooted(Whole):
     """Rooted reliance, a sum_t (1 - a)^t (P')^t e_o of each candidate.
 
     It is a times the visits of P scaled by 1 - a. The residual s of those bounds the error in the 1-norm by
-    a |s|_1 / a, since rows of the scaled P sum to at most 1 - a.
+    a |s|_1 / a, since rows of the scaled P sum to at most 1 - a. With a ``graph`` the sum is made where that is.
     """
 
     def __init__(
-        self, dependence: Dependence, found: Components, rows: NDArray[np.intp], restart: float, tol: float,
-        progress: Progress, on_gpu: bool = False,
+        self, dependence: Dependence, found: Upstream, rows: NDArray[np.intp], restart: float, tol: float,
+        progress: Progress, graph: chains.Graph | None = None,
     ) -> None:  # fmt: skip
-        self.graph = chains.compact(dependence, found, lump=False, on_gpu=on_gpu)
-        visits = chains.visits(self.graph, tol / 2, damping=1.0 - restart, progress=progress)
-        self.x = restart * visits.x
-        x = self.x[self.graph.node[rows]]
+        damping = 1.0 - restart
+        if graph is None:
+            visits = damped_visits(dependence, found, damping, tol / 2, progress)
+        else:
+            visits = chains.visits(graph, tol / 2, damping=damping, progress=progress)
+            visits = replace(visits, x=visits.x[graph.node[found.order]])
+        self.found, self.x = found, restart * visits.x  # by place
+        x = self.x[found.place[rows]]
         super().__init__(Bounds(np.maximum(x - visits.under, 0.0), x + visits.over))
 
 
-def one_step(dependence: Dependence, found: Components, o: int) -> bool:
+def one_step(dependence: Dependence, o: int) -> bool:
     """Is no chain of dependence from the conductor longer than one tie?"""
-    rows = found.order
-    ends = dependence.ptr[rows + 1] - dependence.ptr[rows]
-    return int(ends.sum()) == int(dependence.ptr[o + 1] - dependence.ptr[o])
+    provider, _ = dependence.row(o)
+    return bool((dependence.ptr[provider + 1] == dependence.ptr[provider]).all())
 
 
 @dataclass

@@ -277,7 +277,7 @@ def counterfactual_visits(
     check_memory(8 * n * rows.size, "the visits", "ask for fewer at a time")
     p = dependence(eco, layer=layer, relation_weights=relation_weights, normalise=normalise, leak=leak)
     found = components(p, np.array([o]))
-    there = chains.choose_device(device, p, found, 1).device == "gpu"
+    there = chains.choose_device(device, p, found.order, 1).device == "gpu"
     if found.closed.any():
         raise EcographError(
             f"{quoted([conductor])} depends on a closed class: chains in it never end, and N doesn't exist.",
@@ -326,7 +326,7 @@ def _closures(operator: Dependence, share: F8Array, tol: float, device: str, pro
     found = components(whole, np.array([n]))
     rows = np.flatnonzero(found.component[:n] >= 0)
     out = np.zeros(n)
-    there = chains.choose_device(device, whole, found, chains.BATCH).device == "gpu"
+    there = chains.choose_device(device, whole, found.order, chains.BATCH).device == "gpu"
     out[rows] = Reach(whole, found, n, rows, tol, progress=progress, on_gpu=there).values(np.arange(rows.size)).low
     return out
 

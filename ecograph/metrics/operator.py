@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import isfinite
 
 import numpy as np
@@ -26,7 +27,10 @@ __all__ = ["Arrows", "Dependence", "arrows", "dependence"]
 
 @dataclass(frozen=True, eq=False)
 class Arrows:
-    """Ties that count, one arrow for each (receiver, provider): receiver j's are ``ptr[j]`` to ``ptr[j + 1]``."""
+    """Ties that count, one arrow for each (receiver, provider): receiver j's are ``ptr[j]`` to ``ptr[j + 1]``.
+
+    Where every tie is an arrow of its own, the arrays are those of the tie table.
+    """
 
     ptr: NDArray[np.int64]
     provider: NDArray[np.int32]
@@ -42,7 +46,7 @@ class Dependence:
 
     ptr: NDArray[np.int64]
     provider: NDArray[np.int32]
-    value: NDArray[np.float64]
+    given: NDArray[np.float64] | None  # ``value`` where it doesn't come of amounts
     inflow: NDArray[np.float64]  # in_j
     leaks: NDArray[np.uint8]  # does j buy outside? By leak > 0 and cost > 0, never by rounding
     relations: tuple[str, ...]
@@ -50,11 +54,28 @@ class Dependence:
     cost: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))  # external_cost of j
     keep: float = 1.0  # 1 - leak
     factor: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))  # by relation
+    amount: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))  # of each arrow, where none is given
+
+    @cached_property
+    def value(self) -> NDArray[np.float64]:
+        """By entry. Made when it is first asked for: 8 bytes an arrow that a sum from one conductor doesn't need."""
+        if self.given is not None:
+            return self.given
+        return kernels.shares(self.ptr, self.amount, self.inflow, self.cost, self.keep)
+
+    @property
+    def parts(self) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """a, t and k of ``value[e] = k * (a[e] / t[j])``, to the bit."""
+        if self.given is not None:
+            return self.given, np.ones(self.ptr.size - 1), 1.0
+        return self.amount, self.inflow + self.cost, self.keep
 
     def row(self, j: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Providers of j and the shares of its inputs."""
         entries = slice(self.ptr[j], self.ptr[j + 1])
-        return self.provider[entries], self.value[entries]
+        if self.given is not None:
+            return self.provider[entries], self.given[entries]
+        return self.provider[entries], self.keep * (self.amount[entries] / (self.inflow[j] + self.cost[j]))
 
 
 def dependence(
@@ -87,9 +108,11 @@ def dependence(
         raise EcographError(f"leak={leak} isn't a share in [0, 1).", hint="leak=0.1: a tenth is bought outside")
     found = arrows(eco, layer=layer, relation_weights=relation_weights, normalise=normalise)
     cost = _external_cost(eco, found, normalise)
-    inflow, value = kernels.share_rows(found.ptr, found.amount, cost, 1.0 - leak)
+    inflow = kernels.inflows(found.ptr, found.amount)
     leaks = ((cost > 0.0) | (leak > 0.0)).astype(np.uint8)
-    return Dependence(found.ptr, found.provider, value, inflow, leaks, found.relations, cost, 1.0 - leak, found.factor)
+    return Dependence(
+        found.ptr, found.provider, None, inflow, leaks, found.relations, cost, 1.0 - leak, found.factor, found.amount
+    )
 
 
 def arrows(
@@ -106,12 +129,15 @@ def arrows(
         raise EcographError(f"normalise={normalise!r} is unknown.", hint='normalise="relation" or None')
     eco = eco.pooled  # a refund is set off within its tie, in whichever cluster it is
     ties, n = eco.ties, len(eco.relations)
-    total, count = kernels.relation_totals(ties.provider, ties.receiver, ties.relation, ties.weight, n)
-    used = [r for r, it in enumerate(eco.relations) if count[r] and layer in (None, it.layer)]
+    counts = kernels.relations_there(ties.provider, ties.receiver, ties.relation, ties.weight, n)
+    used = [r for r, it in enumerate(eco.relations) if counts[r] and layer in (None, it.layer)]
     if not used:
-        raise WindowError(_nothing(eco, layer, count), hint="widen the window, or look at eco.tie_table()")
+        raise WindowError(_nothing(eco, layer, counts), hint="widen the window, or look at eco.tie_table()")
     factor = np.zeros(n)
-    factor[used] = 1.0 / total[used] if normalise else 1.0
+    factor[used] = 1.0
+    if normalise:
+        total, _ = kernels.relation_totals(ties.provider, ties.receiver, ties.relation, ties.weight, n)
+        factor[used] /= total[used]
     for r, weight in zip(used, _weights(eco, used, relation_weights, normalise), strict=True):
         factor[r] *= weight
     ptr, provider, amount = kernels.merge_arrows(eco.indptr, ties.provider, ties.relation, ties.weight, factor)
@@ -119,10 +145,10 @@ def arrows(
     return Arrows(ptr, provider, amount, tuple(eco.relations[r].name for r in used), unit, factor)
 
 
-def _nothing(eco: Ecosystem, layer: str | None, count: NDArray[np.int64]) -> str:
-    if layer is None or not count.any():
+def _nothing(eco: Ecosystem, layer: str | None, counts: NDArray[np.bool_]) -> str:
+    if layer is None or not counts.any():
         return f"None of the {len(eco.ties):,} ties of this view counts: all are self-ties or have a weight <= 0."
-    there = [it.name for r, it in enumerate(eco.relations) if count[r]]
+    there = [it.name for r, it in enumerate(eco.relations) if counts[r]]
     return f"No tie of layer {layer!r} counts in this view; the relations {quoted(there)} are of the other layer."
 
 

@@ -15,11 +15,13 @@ from ecograph.metrics.arrow_events import ArrowEvents, arrow_events
 from ecograph.metrics.brokerage import brokerage_rows
 from ecograph.metrics.captive import captive_row
 from ecograph.metrics.cascade_network import Essentiality
+from ecograph.metrics.chains import Graph, compact
 from ecograph.metrics.components import Components, components
 from ecograph.metrics.criticality import criticality_rows
 from ecograph.metrics.lenses import Lens, Reach, Rooted, Whole, direct
 from ecograph.metrics.operator import Dependence, arrows, dependence
 from ecograph.metrics.ranking import Bounds
+from ecograph.metrics.rooted import Upstream, upstream
 from ecograph.metrics.substitutability import substitutability_row
 from ecograph.progress import Progress
 
@@ -37,7 +39,7 @@ class Question:
 
     eco: Ecosystem
     p: Dependence
-    found: Components
+    upstream: Upstream
     o: int
     rows: NDArray[np.intp]  # candidates, as rows of the participant table
     lenses: tuple[str, ...]
@@ -50,6 +52,16 @@ class Question:
     substitution: str
     progress: Progress
     on_gpu: bool = False  # where sums over chains are made, or without any the search of brokerage
+
+    @cached_property
+    def found(self) -> Components:
+        """Who depends on each other in circles, of what the conductor depends on."""
+        return components(self.p, np.array([self.o]))
+
+    @cached_property
+    def whole(self) -> Graph:
+        """All of it, closed classes too, numbered by ``found``; on the device where sums are made there."""
+        return compact(self.p, self.found, lump=False, on_gpu=self.on_gpu)
 
     @property
     def closed(self) -> bool:
@@ -74,10 +86,9 @@ class Question:
     def again(self, eco: Ecosystem, rows: NDArray[np.intp], lenses: tuple[str, ...]) -> Question:
         """The same question about other weights of the ties."""
         p = dependence(eco, layer=self.layer, relation_weights=self.fixed, leak=1.0 - self.p.keep)
-        found = components(p, np.array([self.o]))
         return replace(
-            self, eco=eco, p=p, found=found, rows=rows, lenses=lenses, feedback=not self.first_round, progress=None,
-            on_gpu=False,
+            self, eco=eco, p=p, upstream=upstream(p, self.o), rows=rows, lenses=lenses, feedback=not self.first_round,
+            progress=None, on_gpu=False,
         )  # fmt: skip
 
 
@@ -90,7 +101,9 @@ def build_lenses(ask: Question) -> dict[str, Lens]:
     closures = Closures(partial(_close, ask), ask.rows.size)
     makers: dict[str, Callable[[], Lens]] = {
         "direct": lambda: Whole(direct(ask.p, ask.o, ask.rows)),
-        "rooted": lambda: Rooted(ask.p, ask.found, ask.rows, ask.restart, ask.tol, ask.progress, ask.on_gpu),
+        "rooted": lambda: Rooted(
+            ask.p, ask.upstream, ask.rows, ask.restart, ask.tol, ask.progress, ask.whole if ask.on_gpu else None
+        ),
         "brokerage": lambda: Whole(exactly(_brokerage(ask)[ask.rows])),
         "captive": lambda: Whole(exactly(captive_row(ask.p, ask.o)[ask.rows])),
         "substitutability": lambda: Whole(exactly(_substitutability(ask))),

@@ -46,6 +46,21 @@ def touching(bounds: Bounds) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     return order, np.concatenate([[0], np.cumsum(after[1:] < low[:-1])]).astype(np.int64)[: order.size]
 
 
+def _leading(bounds: Bounds, k: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """What ``touching`` says of the largest, as far as the group of the k-th goes: most values needn't be sorted."""
+    some, n = 16 * k + 1000, bounds.low.size
+    if some < n:
+        parts = np.argpartition(-bounds.low, some)
+        head, rest = np.sort(parts[:some]), parts[some:]  # by position, as a stable sort leaves equal values
+        order, group = touching(bounds.take(head))
+        order = head[order]
+        end = int(np.searchsorted(group, group[k - 1], "right"))
+        reach_up = float(bounds.high[rest].max()) * (1 + ROUNDING)
+        if reach_up < float(bounds.low[order[end - 1]]) * (1 - ROUNDING):
+            return order[:end], group[:end]
+    return touching(bounds)
+
+
 def codes(bounds: Bounds) -> NDArray[np.int64]:
     """Equal numbers for values that can't be told apart, larger ones for larger values."""
     order, group = touching(bounds)
@@ -56,7 +71,7 @@ def codes(bounds: Bounds) -> NDArray[np.int64]:
 
 def first(bounds: Bounds, k: int, ids: Callable[[NDArray[np.intp]], list[str]]) -> Shown:
     """The k largest of values whose bounds are all known; ties are ordered by id."""
-    order, group = touching(bounds)
+    order, group = _leading(bounds, min(k, bounds.low.size))
     k = min(k, order.size)
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     ends = np.append(starts[1:], order.size)
@@ -71,7 +86,7 @@ def first(bounds: Bounds, k: int, ids: Callable[[NDArray[np.intp]], list[str]]) 
             rank.append(start + 1)
             tied.append(members[members != position])
     chosen = np.array(at, np.intp)
-    others = np.ones(order.size, np.bool_)
+    others = np.ones(bounds.low.size, np.bool_)
     others[chosen] = False
     outside = float(bounds.high[others].max(initial=-np.inf))
     return Shown(chosen, np.array(rank, np.int64), tied, float(bounds.low[chosen].min()), outside)

@@ -117,7 +117,7 @@ class _Many:
         root = np.array([p.ptr.size - 1])
         joined = _with_root(p, o)
         found = components(joined, root)
-        self.on_gpu = chains.choose_device(device, joined, found, chains.BATCH).device == "gpu"
+        self.on_gpu = chains.choose_device(device, joined, found.order, chains.BATCH).device == "gpu"
         self.graph = chains.compact(joined, found, on_gpu=self.on_gpu)
         self.node = self.graph.node[k]
 
@@ -181,7 +181,7 @@ def _with_root(p: Dependence, o: NDArray[np.int64]) -> Dependence:
         p,
         ptr=np.append(p.ptr, p.ptr[-1] + o.size),
         provider=np.append(p.provider, o.astype(np.int32)),
-        value=np.append(p.value, np.full(o.size, 1.0 / o.size)),
+        given=np.append(p.value, np.full(o.size, 1.0 / o.size)),
         inflow=np.append(p.inflow, 1.0),
         leaks=np.append(p.leaks, np.uint8(0)),
         cost=np.append(p.cost, 0.0),

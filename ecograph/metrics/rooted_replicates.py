@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu import replicates as kernels
 from ecograph.cpu.chains import stretch_block
+from ecograph.cpu.lines import zeros
 from ecograph.cpu.threads import over_blocks
 from ecograph.device import check_memory, guarded
 from ecograph.gpu import replicates as gpu
@@ -63,7 +64,7 @@ class _Many:
     def __init__(self, ask: Question, rows: NDArray[np.intp], seed: int) -> None:
         p, eco, found = ask.p, ask.eco, ask.found
         self.ask, self.eco, self.seed = ask, eco, seed
-        numbered = replace(p, value=np.arange(p.value.size, dtype=np.float64))
+        numbered = replace(p, given=np.arange(p.provider.size, dtype=np.float64))
         graph = chains.compact(numbered, found, lump=False)
         self.ptr, self.column, number = graph.back
         self.arrows, self.n = number.size, graph.n
@@ -71,7 +72,7 @@ class _Many:
             each = 64 * self.arrows + 192 * self.n
             hint = 'ask for intervals="delta", or look at a smaller view'
             check_memory(numba.get_num_threads() * each, "eight replicates a thread", hint)
-        place = np.empty(p.value.size, np.int64)
+        place = np.empty(p.provider.size, np.int64)
         place[number.astype(np.int64)] = np.arange(self.arrows)
         self.rows = np.sort(found.order)
         self.place = place[_within(p.ptr, self.rows)]
@@ -83,7 +84,7 @@ class _Many:
     def solve(self, block: int, begin: int, out: F8Array, failed: list[tuple[int, str]]) -> None:
         """Eight replicates; the last block may draw more of them than there is room for."""
         ask, first = self.ask, begin + block * _LANES
-        p = np.empty(_LANES * self.arrows)
+        p = zeros(_LANES * self.arrows)
         ties = self.eco.ties
         kernels.draw_shares(
             np.uint64(self.seed), first, self.rows, self.eco.indptr, ties.provider, ties.relation, ties.weight,
@@ -124,9 +125,8 @@ class _Many:
 
     def _sum(self, p: F8Array, goal: float) -> tuple[F8Array, F8Array, F8Array, F8Array]:
         """H = sum of all chains from the conductor, which is row 0, and what is left of the chain mass."""
-        h = np.zeros(_LANES * self.n)
-        h[:_LANES] = 1.0
-        d, ones = h.copy(), np.ones(self.n)
+        h, d, ones = zeros(_LANES * self.n), zeros(_LANES * self.n), np.ones(self.n)
+        h[:_LANES] = d[:_LANES] = 1.0
         mass, sweep = np.ones(_LANES), 0
         while mass.max() > goal and sweep < chains.MOST:
             sweep += 1

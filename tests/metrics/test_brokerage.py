@@ -144,7 +144,7 @@ def test_a_circle_too_long_for_an_ordinary_stack() -> None:
     pytest.importorskip("graph_tool", reason="graph-tool comes from apt or conda, not from pip")
     n = 400_000
     provider = np.append(np.arange(1, n), 1).astype(np.int32)
-    p = replace(dependence(build([("a", "o", 1.0)])), ptr=np.arange(n + 1), provider=provider, value=np.ones(n))
+    p = replace(dependence(build([("a", "o", 1.0)])), ptr=np.arange(n + 1), provider=provider, given=np.ones(n))
     after = (n - 1.0 - np.arange(n)) / (n - 2)
     after[0] = 0.0
     assert_array_equal(captive_row(p, 0), after)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from ecograph.ecosystem import Ecosystem
 from ecograph.metrics import intervals
 from ecograph.metrics import rooted_replicates as module
-from ecograph.metrics.components import components
 from ecograph.metrics.operator import dependence
 from ecograph.metrics.question import Question
 from ecograph.metrics.resample import redraw, replicate_values
+from ecograph.metrics.rooted import upstream
 from tests.strategies import ecosystems
 
 TOL = 1e-11
@@ -26,7 +26,7 @@ TOL = 1e-11
 
 def question(eco: Ecosystem, o: int, **options: Any) -> Question:
     p = dependence(eco, normalise="relation" if len(eco.relations) > 1 else None, **options)
-    found = components(p, np.array([o]))
+    found = upstream(p, o)
     rows = found.order[found.order != o].astype(np.intp)
     return Question(eco, p, found, o, rows, ("rooted",), 0.15, TOL, None, None, None, None, "off", None)
 
