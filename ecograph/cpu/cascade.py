@@ -141,13 +141,14 @@ def _run_group(
                 going = going or live[lane] > 0.0
 
 
-@jit(types.void, SIDE, SIDE, SHOCKS, F8, i8, F8w_2)
+@jit(types.void, SIDE, SIDE, SHOCKS, F8, i8, F8w_2, lanes=True)
 def _score(down: Side, up: Side, shocks: Shocks, weight: F8Array, first: int, score: F8Array) -> None:
     """Weighted sums of the losses (total, down, up), by row: those that lost nothing add exactly 0."""
     for i in shocks.rows[: hit_rows(up.hit, up.page, 0, up.hit.size, shocks.rows)]:
         touch(i, down.hit, down.page)
     total = fell = sank = NONE
-    for i in shocks.rows[: hit_rows(down.hit, down.page, 0, down.hit.size, shocks.rows)]:
+    for row in shocks.rows[: hit_rows(down.hit, down.page, 0, down.hit.size, shocks.rows)]:
+        i = np.uint64(row)
         hd, hu = load(down.h, at(i)), load(up.h, at(i))
         total = add_scaled(total, weight[i], gap(ONE, least(hd, hu)))
         fell = add_scaled(fell, weight[i], gap(ONE, hd))

@@ -44,7 +44,8 @@ def _offer(out: F8Array, begin: int, end: int, total: float, h: F8Array, hit: I4
     lost: Lanes = NONE
     for i in hit:
         lost = add_scaled(lost, out[i], gap(ONE, load(h, at(i))))
-    return _left(out, begin, end, total, h, published, lost)
+    offer: Lanes = _left(out, begin, end, total, h, published, lost)
+    return offer
 
 
 @jit(V8, f8, V8, V8)
@@ -87,7 +88,8 @@ def _offer_of_all(out: F8Array, begin: int, end: int, total: float, h: F8Array, 
     lost: Lanes = NONE
     for i in range(np.uint64(begin), np.uint64(end)):
         lost = add_scaled(lost, out[i], gap(ONE, load(h, at(i))))
-    return _left(out, begin, end, total, h, published, lost)
+    offer: Lanes = _left(out, begin, end, total, h, published, lost)
+    return offer
 
 
 @jit(types.void, MARKETS, SIDE, b1, b1, lanes=True)

@@ -22,6 +22,7 @@ U1Array: TypeAlias = NDArray[np.uint8]
 
 PAST = 8  # rounds over which the rate is taken: 2, 4 and 8 divide it, so losses that go to and fro don't fool it
 PAGE = 64  # rows
+_PAGE = np.uint64(PAGE)
 BLOCK = 128  # rows whose images wait to be taken over, in the nearest cache
 CHANGED, VISITED = range(2)  # of Side.sizes
 
@@ -87,13 +88,13 @@ def touch(i: int, hit: U1Array, page: U1Array) -> None:
 @jit(i8, U1, U1, i8, i8, I4w)
 def hit_rows(hit: U1Array, page: U1Array, begin: int, end: int, rows: I4Array) -> int:
     """List the rows hit among some, in order; returns how many."""
-    count = 0
+    count = np.uint64(0)
     for p in range(begin // PAGE, (end + PAGE - 1) // PAGE):
         if page[p]:
-            for i in range(max(begin, p * PAGE), min(end, (p + 1) * PAGE)):
+            for i in range(np.uint64(max(begin, p * PAGE)), np.uint64(min(end, (p + 1) * PAGE))):
                 rows[count] = i
-                count += int(hit[i])
-    return count
+                count += np.uint64(hit[i])
+    return int(count)
 
 
 @jit(types.void, SIDE, I8, I4, F8, SHOCKS)
@@ -112,14 +113,15 @@ def shock(side: Side, ptr: I8Array, row: I4Array, psi: F8Array, shocks: Shocks) 
     side.sizes[CHANGED] = count
 
 
-@jit(types.void, SIDE, SHOCKS)
+@jit(types.void, SIDE, SHOCKS, lanes=True)
 def clear(side: Side, shocks: Shocks) -> None:
     """Back to where nothing is lost, at the cost of what was."""
     h, felt = side.h, side.felt
-    for i in shocks.rows[: hit_rows(side.hit, side.page, 0, side.hit.size, shocks.rows)]:
+    for row in shocks.rows[: hit_rows(side.hit, side.page, 0, side.hit.size, shocks.rows)]:
+        i = np.uint64(row)
         store(h, at(i), ONE)
         store(felt, at(i), NONE)
-        side.hit[i] = side.page[i // PAGE] = 0
+        side.hit[i] = side.page[i // _PAGE] = 0
         if shocks.struck[i]:
             store(shocks.psi, at(i), ONE)
             shocks.struck[i] = 0
