@@ -32,10 +32,10 @@ _NAMES = """
     operator._relations_there csr._starts operator._count_arrows operator._inflows rooted._breadth_order
     rooted._fill_in_order rooted.pass_on rooted.stretch_passed rooted._pass_all components._strong_components
     components._leaving operator._shares components._count_rows components._fill_rows components._flip_rows
-    chains._sweep_block chains.stretch_block chains._residual_block operator._fill_events
-    covariance._means covariance._block ranks._factor draws.philox draws._unit draws._uniforms draws.log
-    draws._try_normal draws._normal draws._normal_rows ranks._covary ranks._largest ranks._above_and_below
-    agreement._inversions
+    chains._next chains._sweep_eight chains._sweep_block chains.stretch_block chains._residual_block
+    operator._fill_events covariance._means covariance._add_products covariance._block ranks._factor draws.philox
+    draws._unit draws._uniforms draws.log draws._try_normal draws._normal draws._normal_rows ranks._covary
+    ranks._largest ranks._above_and_below agreement._inversions
 """
 KERNELS = _NAMES.split()
 _MOST = 3  # helpers: each takes half a second to begin
