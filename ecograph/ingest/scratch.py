@@ -23,6 +23,7 @@ class Scratch:
     >>> scratch.read(4, memoryview(room))
     >>> bytes(room)
     b'bc'
+    >>> scratch.close()
     """
 
     def __init__(self) -> None:

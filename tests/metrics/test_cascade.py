@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
@@ -242,7 +242,10 @@ def test_a_bound_on_the_error_holds(
     eco, classes = world(ties, columns), known(classes, columns)
     given_to = {"essentiality": classes, "substitution": substitution}
     coarse = esri(eco, tol=1e-3, **given_to).table  # type: ignore[arg-type]  # mypy takes the dict's values as one type
-    fine = esri(eco, tol=1e-13, **given_to).table  # type: ignore[arg-type]
+    try:
+        fine = esri(eco, tol=1e-13, **given_to).table  # type: ignore[arg-type]
+    except ConvergenceError:  # some worlds take more rounds than there are; they tell nothing
+        reject()
     bound = coarse["error_bound"].fill_null(1.0).to_numpy()
     for column in ("total", "down", "up"):
         error = (fine[column] - coarse[column]).to_numpy()
