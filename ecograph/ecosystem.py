@@ -244,7 +244,9 @@ class Ecosystem:
     @cached_property
     def indptr(self) -> NDArray[np.int64]:
         """Ties of receiver j are rows ``indptr[j]`` to ``indptr[j + 1]`` of the tie table."""
-        return _read_only(starts(self.ties.receiver, len(self)))
+        ptr = starts(self.ties.receiver, len(self))
+        self.ties.let_go()
+        return _read_only(ptr)
 
     @cached_property
     def _by_provider(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

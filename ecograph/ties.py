@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DTYPES", "NO_CLUSTER", "NO_TIME", "Ties"]
+__all__ = ["DTYPES", "NO_CLUSTER", "NO_TIME", "Ties", "let_go"]
 
 NO_CLUSTER = -1  # of a tie whose events are each by themselves
 NO_TIME = np.iinfo(np.int64).min  # NumPy's own NaT, as an integer
@@ -71,9 +71,14 @@ class Ties:
         Ties of many events do (``read_events``). For who has made what is needed of them, and needs the memory.
         """
         for values in self.columns.values():
-            base: Any = values
-            while isinstance(base, np.ndarray):
-                base = base.base
-            memory = getattr(base, "obj", None)
-            if isinstance(memory, mmap.mmap) and hasattr(memory, "madvise"):
-                memory.madvise(mmap.MADV_DONTNEED)
+            let_go(values)
+
+
+def let_go(values: NDArray[Any]) -> None:
+    """``Ties.let_go`` of one array; nothing where it doesn't lie in a file."""
+    base: Any = values
+    while isinstance(base, np.ndarray):
+        base = base.base
+    memory = getattr(base, "obj", None)
+    if isinstance(memory, mmap.mmap) and hasattr(memory, "madvise"):
+        memory.madvise(mmap.MADV_DONTNEED)

@@ -7,6 +7,7 @@ to whom is the same for any number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -70,37 +71,45 @@ def _breadth_order(ptr: I8Array, provider: I4Array, root: int, order: I4Array, p
 
 
 def values_in_order(
-    ptr: I8Array, amount: F8Array, total: F8Array, keep: float, damping: float, order: I4Array, begin: I8Array
-) -> F8Array:
-    """What the arrows of ``breadth_order`` carry: ``keep * (amount / total) * damping``, total that of the receiver."""
-    value, cut = np.empty(begin[-1]), even_rows(begin, _BLOCKS)
-    over_blocks(_fill_in_order, _BLOCKS, 4 * value.size, cut, begin, ptr, amount, total, keep, damping, order, value)
+    ptr: I8Array, amount: F8Array, total: F8Array, keep: float, damping: float, place: I4Array, begin: I8Array,
+    pause: Callable[[], None],
+) -> F8Array:  # fmt: skip
+    """What the arrows of ``breadth_order`` carry: ``keep * (amount / total) * damping``, total that of the receiver.
+
+    ``amount`` is read once, from front to back; ``pause`` is called when a fourth of it has been.
+    """
+    value, cut = np.empty(begin[-1]), even_rows(ptr, _BLOCKS)
+    for first in range(0, _BLOCKS, _BLOCKS // 4):
+        some = cut[first : first + _BLOCKS // 4 + 1]
+        over_blocks(
+            _fill_in_order, some.size - 1, value.size, some, ptr, amount, total, keep, damping, place, begin, value
+        )
+        pause()
     return value
 
 
-@jit(types.void, i8, I8, I8, I8, F8, F8, f8, f8, I4, F8w)
+@jit(types.void, i8, I8, I8, F8, F8, f8, f8, I4, I8, F8w)
 def _fill_in_order(
     b: int,
     cut: I8Array,
-    begin: I8Array,
     ptr: I8Array,
     amount: F8Array,
     total: F8Array,
     keep: float,
     damping: float,
-    order: I4Array,
+    place: I4Array,
+    begin: I8Array,
     value: F8Array,
 ) -> None:
     end = cut[b + 1]
-    for q in range(cut[b], end):
-        if q + _LATER < end:
-            prefetch(ptr, u8(order[q + _LATER]))
-        if q + _SOON < end:
-            soon = u8(ptr[order[q + _SOON]])
-            prefetch(amount, soon)
-            prefetch(amount, soon + u8(8))
-        j, at = order[q], u8(begin[q])
-        whole = total[j]
+    for j in range(cut[b], end):
+        if j + _LATER < end:
+            prefetch(begin, u8(max(place[j + _LATER], 0)))
+        if j + _SOON < end:
+            prefetch(value, u8(begin[max(place[j + _SOON], 0)]))
+        if place[j] < 0:
+            continue
+        at, whole = u8(begin[place[j]]), total[j]
         for each in range(u8(ptr[j]), u8(ptr[j + 1])):
             value[at] = keep * (amount[u8(each)] / whole) * damping
             at += u8(1)

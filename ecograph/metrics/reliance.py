@@ -143,8 +143,8 @@ def reliance(
     p = dependence(eco, layer=layer, relation_weights=relation_weights, normalise=normalise, leak=leak)
     if not p.row(o)[0].size:
         raise no_providers(eco, conductor, layer)
+    eco.ties.let_go()  # of all their columns, only some are read from here on, and each from front to back
     reached = upstream(p, o)
-    eco.ties.let_go()  # of all their columns, hardly more than the weights is read from here on
     external = external_resources(eco, conductor, o, reached)
     chosen = _chosen(device, eco, p, reached, lenses, asked)
     ask = Question(

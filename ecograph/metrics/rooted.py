@@ -13,6 +13,7 @@ from ecograph.device import check_memory
 from ecograph.metrics.chains import MOST, STRETCH, Visits, rounded, unfinished
 from ecograph.metrics.operator import Dependence
 from ecograph.progress import Progress, track
+from ecograph.ties import let_go
 
 __all__ = ["Upstream", "damped_visits", "upstream"]
 
@@ -50,7 +51,9 @@ def damped_visits(
     n = found.order.size
     check_memory(8 * found.column.size + 40 * n, "the chains", "look at a smaller view")
     amount, total, keep = dependence.parts
-    value = kernels.values_in_order(dependence.ptr, amount, total, keep, damping, found.order, found.begin)
+    value = kernels.values_in_order(
+        dependence.ptr, amount, total, keep, damping, found.place, found.begin, lambda: let_go(amount)
+    )
     rows = found.begin, found.column, value
     r, h = zeros(n), zeros(n)
     r[0] = left = 1.0
