@@ -42,7 +42,7 @@ unit-gpu-shim:
 unit-gpu-compilers:
 	$(GPU_PYTHON) -m pytest -c tests/gpu/pytest.ini $(GPU_COMPILERS)
 
-test-mutants:  ## plant faults in CUDA kernels and see which tests notice (some 3 minutes)
+test-mutants:  ## plant faults in CUDA kernels and see which tests notice (long)
 	@scripts/setup.sh gpu
 	$(GPU_PYTHON) -m tests.gpu.mutants
 
