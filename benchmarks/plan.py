@@ -42,7 +42,7 @@ _PEERS = ("scikit-network", "python-graphblas", "igraph", "graph-tool", "rustwor
 FULL = Plan("full", 5, 10**7, 10**5, (10**6, 10**7), (10**8,), (10**6, 10**7), (8 * 10**6, 3 * 10**7), 1 << 25,
             {"as-22july06": 4, "email-Enron": 2, "pgp-strong-2009": 1}, 10_000, 10**6, _PEERS, 300.0,
             Path("out/bench"))  # fmt: skip
-QUICK = Plan("quick", 2, 10**6, 10**5, (10**5, 10**6), (), (10**5, 10**6), (10**5, 10**6), 1 << 23, {"power": 4},
+QUICK = Plan("quick", 1, 10**6, 10**5, (10**5, 10**6), (), (10**5, 10**6), (10**5, 10**6), 1 << 23, {"power": 4},
              1_000, 10**5, _PEERS[:4], 60.0, Path("out/bench"))  # fmt: skip
 TINY = Plan("tiny", 1, 2_000, 2_000, (1_000, 2_000), (), (500, 4_000), (500, 4_000), 1 << 12, {}, 50, 2_000, (), 300.0,
             Path("out/bench"))  # fmt: skip
