@@ -79,6 +79,6 @@ def let_go(values: NDArray[Any]) -> None:
     base: Any = values
     while isinstance(base, np.ndarray):
         base = base.base
-    memory = getattr(base, "obj", None)
+    memory = getattr(base, "obj", base)  # of a memoryview, by which some versions of NumPy hold a mapping
     if isinstance(memory, mmap.mmap) and hasattr(memory, "madvise"):
         memory.madvise(mmap.MADV_DONTNEED)

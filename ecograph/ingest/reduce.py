@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 
 import numpy as np
@@ -107,17 +108,17 @@ class Reducer:
             tie_bytes += 4
             ranks["cluster"] = np.append(self._clusters.finish(), np.int32(NO_CLUSTER))  # [-1] is the last entry
         plans = self._survey.plan(1).ranked(relation_rank), self._survey.plan(2).ranked(relation_rank)
-        ties = TieTable(min(self._blocks.rows, self._limit // tie_bytes + 1), self._clusters is not None)
-        numbers = self._blocks.occupied()
-        for number, part in zip(numbers, in_order(partial(self._bucket, ranks, plans), numbers), strict=True):
-            self._blocks.forget(number)
-            n_ties = ties.rows + part["count"].size
-            what = f"{len(self._encoder):,} participants{self._and_clusters} and more than {n_ties:,} ties"
-            check_memory(self._names + tie_bytes * n_ties, self._limit, what)
-            ties.add(part)
-        self._blocks.close()
-        self.summed, self.worthless = ties.events, ties.worthless
-        return Ties(**ties.finish()), periods
+        numbers, room = self._blocks.occupied(), min(self._blocks.rows, self._limit // tie_bytes + 1)
+        with closing(TieTable(room, self._clusters is not None)) as ties:
+            for number, part in zip(numbers, in_order(partial(self._bucket, ranks, plans), numbers), strict=True):
+                self._blocks.forget(number)
+                n_ties = ties.rows + part["count"].size
+                what = f"{len(self._encoder):,} participants{self._and_clusters} and more than {n_ties:,} ties"
+                check_memory(self._names + tie_bytes * n_ties, self._limit, what)
+                ties.add(part)
+            self._blocks.close()
+            self.summed, self.worthless = ties.events, ties.worthless
+            return Ties(**ties.finish()), periods
 
     def _bucket(self, ranks: Columns, plans: tuple[Plan, Plan], number: int) -> Columns:
         """The ties of one bucket of receivers, in canonical order."""

@@ -69,8 +69,11 @@ class TieTable:
         else:
             keep = 2 * n >= self._room
             columns = {name: values[:n] if keep else values[:n].copy() for name, values in self._columns.items()}
-        self._scratch.close()
         return {name: columns[name] for name in self._names}
+
+    def close(self) -> None:
+        """Give the file back; columns that were given out stay."""
+        self._scratch.close()
 
     def _empty(self) -> Columns:
         return {name: np.zeros(self._room, DTYPES[name]) for name in self._names}

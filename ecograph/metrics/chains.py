@@ -46,7 +46,7 @@ __all__ = [
 BATCH = 32  # lanes solved together: 4 blocks keep 4 threads busy and 24 bytes a lane and participant in memory
 STRETCH = 8  # sweeps between attempts to jump ahead: the smallest ratio needs some to become the rate
 MOST = 20_000  # sweeps before giving up
-MOST_STEPS = 100_000  # the same on a device, where a step does less than a sweep and nothing jumps ahead
+MOST_STEPS = 100_000  # the same on a device, where a step does less than a sweep
 
 F8Array: TypeAlias = NDArray[np.float64]
 

@@ -211,9 +211,10 @@ def _chosen(device: str, eco: Ecosystem, p: Dependence, found: Upstream, lenses:
         return choose_searches(device, p, 1) if "brokerage" in lenses else choose(device)
     drawn = asked.method == "bootstrap" and "rooted" in summed and eco.ties.cluster is None
     many = drawn or "reach" in summed or asked.method == "delta"
-    ties = int((eco.indptr[found.order + 1] - eco.indptr[found.order]).sum())
-    n = found.order.size
-    more = replicate_bytes(n, arrows_of(p, found.order), ties, n) if drawn else 0
+    more, n = 0, found.order.size
+    if drawn:
+        ties = int((eco.indptr[found.order + 1] - eco.indptr[found.order]).sum())
+        more = replicate_bytes(n, arrows_of(p, found.order), ties, n)
     chosen = choose_device(device, p, found.order, BATCH if many else 1, more)
     if chosen.device == "cpu":
         return chosen

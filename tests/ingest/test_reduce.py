@@ -246,6 +246,47 @@ def test_where_events_and_ties_lie_does_not_matter(monkeypatch: pytest.MonkeyPat
     assert not elsewhere.ties.provider.flags.writeable
 
 
+def resident(name: str) -> int:
+    """Kilobytes of files of this name that this process has in memory."""
+    held, mine = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if "-" in line.split(" ")[0]:  # the head of a mapping
+            mine = name in line
+        elif mine and line.startswith("Rss:"):
+            held += int(line.split()[1])
+    return held
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux tells what a process holds of a file")
+def test_ties_in_a_file_are_let_go_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("ecograph.ingest.table._SMALL", 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ties = reduce(many(4_000)).ties
+    assert ties.count is not None
+    total = ties.weight.sum(), ties.count.sum()
+    assert resident(str(tmp_path)) > 0
+    ties.let_go()
+    assert resident(str(tmp_path)) == 0
+    assert (ties.weight.sum(), ties.count.sum()) == total
+
+
+def test_the_file_of_ties_is_given_back_where_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+
+    def kept(**given: Any) -> Any:
+        made.append(open_file(**given))
+        return made[-1]
+
+    open_file = tempfile.TemporaryFile
+    monkeypatch.setattr("ecograph.ingest.table._SMALL", 0)
+    monkeypatch.setattr(tempfile, "TemporaryFile", kept)
+    ring = [Event(f"p{i}", f"p{(i + 1) % 100}", 0, 1, 0, 0) for i in range(100)]
+    with pytest.raises(MemoryLimitError, match=r"ties take"):
+        reduce(ring, memory_limit=36_000)  # 100 ids take some 33,000, a tie 54: amid the buckets
+    assert made
+    assert all(file.closed for file in made)
+
+
 def test_a_disk_that_fills_up_loses_no_tie(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, writes, write = reduce(many(700)).bytes, [], Scratch.write
 
