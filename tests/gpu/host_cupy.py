@@ -103,6 +103,8 @@ class HostCupy(ModuleType):
     ``counts``: launches, in all and of each kernel; copies to the device and their bytes (``copied``); reads, each of
     which waits for the device, and their bytes (``got``). A name that isn't here is an AttributeError.
 
+    ``made``: of each array the function that made it and its bytes, as CuPy rounds them up.
+
     ``memory`` is how many arrays there is room for: the next one is an OutOfMemoryError. ``counts["lost"] = 1`` loses
     the device, which the next read tells.
     """
@@ -117,7 +119,7 @@ class HostCupy(ModuleType):
         sanitized: bool = False,
     ) -> None:
         super().__init__("cupy")
-        self.memory = memory
+        self.memory, self.made = memory, list[tuple[str, int]]()
         self.__version__ = "host-shim"
         self.__spec__ = ModuleSpec("cupy", None)
         self.schedule, self.threads, self.sanitized, self.counts = schedule, threads, sanitized, Counter[str]()
@@ -150,8 +152,9 @@ class HostCupy(ModuleType):
         """A pool that holds nothing back."""
         return SimpleNamespace(free_bytes=lambda: 0)
 
-    def _given(self, host: Any) -> ndarray:
+    def _given(self, host: Any, way: str) -> ndarray:
         self.memory -= 1
+        self.made.append((way, -(-host.nbytes // 512) * 512))
         if self.memory < 0:
             raise OutOfMemoryError(f"Out of memory allocating {host.nbytes:,} bytes")
         return ndarray(host, self.counts)
@@ -160,14 +163,14 @@ class HostCupy(ModuleType):
         """A copy on the device, C-contiguous."""
         host = np.array(given, order="C")
         self.counts.update(copy=1, copied=host.nbytes)
-        return self._given(host)
+        return self._given(host, "asarray")
 
     def empty(self, shape: Any, dtype: Any) -> ndarray:
         """Memory that holds anything."""
         host = np.empty(shape, dtype)
         host.reshape(-1).view(np.uint8)[:] = 0xCB
-        return self._given(host)
+        return self._given(host, "empty")
 
     def zeros(self, shape: Any, dtype: Any = np.float64) -> ndarray:
         """Memory that holds zeros; CuPy launches a kernel of its own."""
-        return self._given(np.zeros(shape, dtype))
+        return self._given(np.zeros(shape, dtype), "zeros")
