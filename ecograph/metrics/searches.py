@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,12 @@ from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
 from ecograph.gpu import breadth
 from ecograph.metrics.tie_graph import Rows, TieGraph, tie_graph
-from ecograph.progress import Progress, Tick, track
+from ecograph.progress import Progress, track
 
 __all__ = ["EACH", "Searches", "blocks_added", "check_lengths", "lengths", "uncountable"]
 
 EACH = 8  # arrows times sources for one of ``device.LEAST``: 2**27 in all, which take the CPU about a second
+Told: TypeAlias = Callable[[int], None]  # how many of the sources are done
 WORK = 4_000_000  # arrows and participants that each block of sources passes between two ticks: some 0.1 s
 
 
@@ -51,6 +52,17 @@ def check_lengths(amount: NDArray[np.float64], *, inverse: bool) -> NDArray[np.f
                 hint="amounts lie too far from 1: give relation_weights= in a larger or smaller unit",
             )
     return length
+
+
+class _Asked(NamedTuple):
+    """Searches from those of ``source`` at ``begin`` to ``end`` - 1; results as ``cpu.paths`` says."""
+
+    source: NDArray[np.int32]
+    begin: int
+    end: int
+    what: int
+    sums: NDArray[np.float64]
+    went: NDArray[np.float64]
 
 
 class Searches:
@@ -102,15 +114,18 @@ class Searches:
 
         Between two rounds there is a tick, and Ctrl-C gets through. ``of``: how many the sources stand for.
         """
-        of = source.size if of is None else of
+        asked, of = _Asked(source, begin, source.size, what, sums, went), source.size if of is None else of
         with track(progress, label, of) as tick:
+
+            def told(last: int) -> None:
+                tick(last * of // source.size)
+
             self.choice = self._choose(what, source.size - begin)
             try:
-                search = self._on_cpu if self.choice.device == "cpu" else self._on_device
-                search(what, source, sums, went, begin, of, tick)
+                (self._on_cpu if self.choice.device == "cpu" else self._on_device)(asked, told)
             except breadth.TooDeep as error:
                 self.choice = Choice("cpu", f"{error}: the CPU has a queue for each")
-                self._on_cpu(what, source, sums, went, begin, of, tick)
+                self._on_cpu(asked, told)
 
     def _choose(self, what: int, sources: int) -> Choice:
         if self.arrows[4].size:
@@ -118,45 +133,26 @@ class Searches:
         arrows = self.arrows[1].size
         return choose(self.device, breadth.bytes_needed(self.n, arrows, what), arrows * sources // EACH)
 
-    def _on_device(
-        self,
-        what: int,
-        source: NDArray[np.int32],
-        sums: NDArray[np.float64],
-        went: NDArray[np.float64],
-        begin: int,
-        of: int,
-        tick: Tick,
-    ) -> None:
+    def _on_device(self, asked: _Asked, told: Told) -> None:
         """Arrows are copied for the first run, and stay."""
         deepest = None if self.device == "gpu" else breadth.DEEP
         with guarded("searches for shortest paths"):
             if self.there is None:
-                self.there = breadth.to_device(*self.arrows[:4], self.node, what)
-            breadth.by_hops(self.there, source, begin, source.size, what, sums, went, deepest=deepest,
-                            tick=lambda last: tick(last * of // source.size))  # fmt: skip
+                self.there = breadth.to_device(*self.arrows[:4], self.node, asked.what)
+            breadth.by_hops(self.there, *asked, deepest=deepest, tick=told)
 
-    def _on_cpu(
-        self,
-        what: int,
-        source: NDArray[np.int32],
-        sums: NDArray[np.float64],
-        went: NDArray[np.float64],
-        begin: int,
-        of: int,
-        tick: Tick,
-    ) -> None:
+    def _on_cpu(self, asked: _Asked, told: Told) -> None:
         if self.room is None:
             check_memory(self.nbytes, "the searches", "look at a smaller view")
             self.room = kernels.scratch(self.n, self.arrows[4].size == 0)
         size = self.n + self.arrows[1].size
         step = kernels.BLOCKS * max(1, WORK // max(1, size))
         kernel = kernels.by_lengths if self.arrows[4].size else kernels.by_hops
-        for first in range(begin, source.size, step):
-            last = min(first + step, source.size)
-            over_blocks(kernel, kernels.BLOCKS, size * (last - first), *self.arrows, self.node, source, first, last,
-                        *self.room, what, sums, went)  # fmt: skip
-            tick(last * of // source.size)
+        for first in range(asked.begin, asked.end, step):
+            last = min(first + step, asked.end)
+            over_blocks(kernel, kernels.BLOCKS, size * (last - first), *self.arrows, self.node, asked.source, first,
+                        last, *self.room, asked.what, asked.sums, asked.went)  # fmt: skip
+            told(last)
 
 
 def blocks_added(parts: NDArray[np.float64]) -> NDArray[np.float64]:
