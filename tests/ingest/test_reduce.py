@@ -302,6 +302,16 @@ def test_a_disk_that_fills_up_loses_no_tie(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(writes) == 14
 
 
+@pytest.mark.parametrize(
+    "size", [2**32 - 1, 2**32, 2**40 + 1, 3 * 2**59], ids=["2**32 - 1", "2**32", "2**40 + 1", "3 * 2**59"]
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_sums_carry_from_word_to_word(size: int, sign: int) -> None:
+    """Two squares of 2**32 - 1, or seven amounts of 3 * 2**59, need a second word."""
+    events = [Event("p", "o", 0, sign * size, 0, 0)] * 7 + [Event("p", "o", 0, -sign * (size - 1), 0, 0)] * 2
+    rational(events, reduce(events))
+
+
 @pytest.mark.parametrize("amount", [CENTS, LARGE], ids=["cents", "large"])
 def test_ties_made_at_once_are_those_merged_of_parts(amount: st.SearchStrategy[tuple[int, int]]) -> None:
     @given(event_lists(amount), st.sampled_from([None, "1d"]), st.booleans())
