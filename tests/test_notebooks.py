@@ -62,7 +62,11 @@ def test_errors_and_warnings_fail_and_absent_data_is_told(tmp_path: Path) -> Non
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
 
     fine, bad = run("good", "needs"), run("wrong", "warns")
-    assert (fine.returncode, fine.stderr) == (0, "")
+    # On a busy machine libzmq has been seen to say this of itself as a kernel, done with its work, ends.
+    stderr = re.sub(
+        r"^Assertion failed: pfd\.revents & POLLIN \(src/signaler\.cpp:\d+\)\n", "", fine.stderr, flags=re.M
+    )
+    assert (fine.returncode, stderr) == (0, "")
     assert re.search(r"^good\.py: \d+\.\d s$", fine.stdout, re.MULTILINE)
     assert "needs.py: left out. The data set food_delivery_bayarea isn't here" in fine.stdout
     assert sys.executable in (tmp_path / "kept" / "good.ipynb").read_text(), "the kernel is this very Python"
