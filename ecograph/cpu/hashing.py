@@ -1,7 +1,8 @@
 """XXH64 over Arrow string buffers: the hash that orders participants, written down here.
 
 The algorithm is the published one (XXH64 in https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md),
-so the order of participants depends on no library's version. All arithmetic is modulo 2**64.
+so the order of participants depends on no library's version. All arithmetic is modulo 2**64. ``quick_hash`` is our
+own, and orders nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ecograph.cpu._jit import I8, U1, U8w, i8, jit, u8
 from ecograph.cpu.threads import over_blocks
 
-__all__ = ["hash_rows", "hash_text", "word8"]
+__all__ = ["hash_rows", "hash_text", "quick_hash", "word8"]
 
 _P1 = np.uint64(0x9E3779B185EBCA87)
 _P2 = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -95,6 +96,34 @@ def hash_text(data: NDArray[np.uint8], start: int, stop: int, seed: np.uint64) -
     h = (h ^ (h >> u8(33))) * _P2
     h = (h ^ (h >> u8(29))) * _P3
     return h ^ (h >> u8(32))
+
+
+@jit(u8, u8)
+def _spread(h: np.uint64) -> Any:
+    h = (h ^ (h >> u8(29))) * _P3
+    return h ^ (h >> u8(32))
+
+
+@jit(u8, U1, i8, i8)
+def quick_hash(data: NDArray[np.uint8], start: int, stop: int) -> Any:
+    """Where to look for the bytes ``data[start:stop]``: a fourth of XXH64's time for short ids, good enough for tables.
+
+    Texts of 8 to 16 bytes are two words, which may overlap: no branch on their length to mispredict.
+    """
+    n, i, end = u8(stop - start), u8(start), u8(stop)
+    h = n * _P5
+    while i + u8(16) < end:
+        h = _spread((h ^ word8(data, i)) * _P1)  # the next word meets no bits that say where this one differs
+        i += u8(8)
+    if n >= u8(8):
+        a, b = word8(data, i), word8(data, end - u8(8))
+    elif n >= u8(4):
+        a, b = _word4(data, i), _word4(data, end - u8(4))
+    elif n > u8(0):
+        a, b = u8(data[i]) | (u8(data[i + (n >> u8(1))]) << u8(8)), u8(data[end - u8(1)])
+    else:
+        a, b = u8(0), u8(0)
+    return _spread(((a ^ h) * _P1) ^ _rotate(b * _P2, u8(32)))
 
 
 @jit(types.void, i8, U1, I8, u8, U8w)

@@ -4,7 +4,8 @@ A slot is 0 when free. Kernels that add work through rows until a buffer of thei
 row they stopped at; the caller makes room and calls again, so memory grows with what is distinct.
 
 Texts lie one behind another in a *heap*, each as 4 bytes of code, 4 of length, its bytes, and padding to a multiple of
-8: a row that meets its text again touches its slot and one or two lines of the heap, nothing else.
+8: a row that meets its text again touches its slot and one or two lines of the heap, nothing else. Where to look for a
+text a *quick* hash says; the one that orders participants is computed once for each text, not for each row.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from ecograph.cpu._jit import I4, I8, U1, U8, I4w, I8w, U1w, U8w, i8, jit, u8
-from ecograph.cpu.hashing import hash_text, word8
+from ecograph.cpu.hashing import hash_text, quick_hash, word8
 from ecograph.cpu.prefetch import prefetch
 
 __all__ = ["BLOCK", "HEAD", "add_rows", "find_pairs", "find_rows", "gather_texts", "refill_codes", "refill_pairs"]
@@ -28,15 +29,19 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: spreads run
 _LOW = np.uint64(0xFFFFFFFF)
 
 
-@jit(types.void, U8, I8, i8, U8w)
-def refill_codes(hashes: NDArray[np.uint64], places: NDArray[np.int64], n: int, slots: NDArray[np.uint64]) -> None:
-    """Put codes 0 to n - 1 into empty ``slots``: upper half of the hash, place of the text / 8 (never 0)."""
+@jit(types.void, U1, I8, i8, u8, U8w)
+def refill_codes(
+    heap: NDArray[np.uint8], places: NDArray[np.int64], n: int, bits: np.uint64, slots: NDArray[np.uint64]
+) -> None:
+    """Put codes 0 to n - 1 into empty ``slots``: upper half of the quick hash, place of the text / 8 (never 0)."""
     mask = u8(slots.size - 1)
     for code in range(n):
-        i = hashes[code] & mask
+        a = places[code]
+        h = quick_hash(heap, a, a + i8(word8(heap, u8(a - HEAD)) >> u8(32))) & bits
+        i = h & mask
         while slots[i] != u8(0):
             i = (i + u8(1)) & mask
-        slots[i] = ((hashes[code] >> u8(32)) << u8(32)) | u8(places[code] >> 3)
+        slots[i] = ((h >> u8(32)) << u8(32)) | u8(a >> 3)
 
 
 @jit(types.boolean, U1, i8, i8, U1, u8)
@@ -83,21 +88,26 @@ def find_rows(
     block: int, data: NDArray[np.uint8], offsets: NDArray[np.int64], bits: np.uint64, slots: NDArray[np.uint64],
     heap: NDArray[np.uint8], hashes: NDArray[np.uint64], out: NDArray[np.int32],
 ) -> None:  # fmt: skip
-    """Hashes (their ``bits``) and codes of one block of rows, -1 where a text has none yet; bytes decide.
+    """Quick hashes (their ``bits``) and codes of one block of rows, -1 where a text has none yet; bytes decide.
 
     Some rows are hashed and their slots asked for, then the texts that the slots name, then bytes are compared: a row
-    that waits for memory waits together with the others.
+    that waits for memory waits together with the others. A slot of another text is nearly always known by its 32 bits
+    of hash: which text is asked for is the one compared.
     """
     mask = u8(slots.size - 1)
     slot = np.empty(_WINDOW, np.uint64)
     for first in range(block * BLOCK, min((block + 1) * BLOCK, hashes.size), _WINDOW):
         n = min(_WINDOW, hashes.size - first)
         for k in range(n):
-            h = hash_text(data, offsets[first + k], offsets[first + k + 1], u8(0)) & bits
+            h = quick_hash(data, offsets[first + k], offsets[first + k + 1]) & bits
             hashes[first + k] = h
             prefetch(slots, h & mask)
         for k in range(n):
-            slot[k] = slots[hashes[first + k] & mask]
+            h = hashes[first + k]
+            i = h & mask
+            while slots[i] != u8(0) and slots[i] >> u8(32) != h >> u8(32):
+                i = (i + u8(1)) & mask
+            slot[k] = slots[i]
             prefetch(heap, (slot[k] & _LOW) << u8(3))
         for k in range(n):
             r = first + k
@@ -107,26 +117,22 @@ def find_rows(
                 out[r] = -1
                 continue
             head = word8(heap, place - u8(HEAD))
-            if (
-                slot[k] >> u8(32) == hashes[r] >> u8(32)
-                and i8(head >> u8(32)) == size
-                and _same(data, offsets[r], size, heap, place)
-            ):
+            if i8(head >> u8(32)) == size and _same(data, offsets[r], size, heap, place):
                 out[r] = i8(head & _LOW)
             else:
                 out[r] = max(_code(data, offsets[r], size, hashes[r], slots, heap), -1)
 
 
-@jit(i8, U1, I8, U8, i8, I8w, U8w, U1w, U8w, I8w, I4w)
+@jit(i8, U1, I8, U8, i8, u8, I8w, U8w, U1w, U8w, I8w, I4w)
 def add_rows(
-    data: NDArray[np.uint8], offsets: NDArray[np.int64], hashes: NDArray[np.uint64], row: int,
+    data: NDArray[np.uint8], offsets: NDArray[np.int64], hashes: NDArray[np.uint64], row: int, bits: np.uint64,
     size: NDArray[np.int64], slots: NDArray[np.uint64], heap: NDArray[np.uint8], seen: NDArray[np.uint64],
     places: NDArray[np.int64], out: NDArray[np.int32],
 ) -> int:  # fmt: skip
     """Give the rows from ``row`` on that ``find_rows`` left at -1 the next codes, in their order.
 
-    ``size`` = (codes there are, bytes of the heap in use); ``seen[c]`` is the hash of code c, ``places[c]``
-    where its text begins.
+    ``hashes`` are quick ones; ``size`` = (codes there are, bytes of the heap in use); ``seen[c]`` holds the ``bits`` of
+    the hash that orders code c, ``places[c]`` tells where its text begins.
     """
     n, used = size[0], size[1]
     for r in range(row, hashes.size):
@@ -144,7 +150,7 @@ def add_rows(
             for k in range(length):  # assigning a slice would compile Numba's code for unlike shapes: 5 s
                 heap[used + HEAD + k] = data[a + k]
             slots[-1 - code] = ((h >> u8(32)) << u8(32)) | u8((used + HEAD) >> 3)
-            seen[n], places[n] = h, used + HEAD
+            seen[n], places[n] = hash_text(data, a, offsets[r + 1], u8(0)) & bits, used + HEAD
             code = n
             n += 1
             used = end

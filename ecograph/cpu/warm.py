@@ -26,7 +26,7 @@ __all__ = ["KERNELS", "helpers"]
 # What ranking a Parquet file by reach with intervals compiles, in the order in which that is done; a test compares.
 _NAMES = """
     decimals._decimals_of_floats hashing._word4 hashing.word8 hashing._rotate hashing._round hashing._merge
-    hashing._stripes hashing.hash_text table._same table._code table.find_rows table.add_rows table.gather_texts
+    hashing._stripes hashing.hash_text hashing._spread hashing.quick_hash table._same table._code table.find_rows table.add_rows table.gather_texts
     table.refill_codes reduce.survey sorting._radix_pass sorting._deal tally._word tally.rank_receivers
     tally.join_keys sorting._word_pass exact.multiply exact._round exact.quotient reduce.rounded tally.add_runs
     operator._relations_there csr._starts operator._count_arrows operator._inflows rooted._breadth_order

@@ -24,12 +24,11 @@ _WORK = 16  # multiplications that looking up one row is worth
 class Encoder:
     """Codes of ids in the order of first appearance, for streamed columns of text.
 
-    Two ids get one code when their bytes are equal and never otherwise: a 64-bit hash only says where to
-    look. Memory: the bytes of the distinct ids to a multiple of 8, 24 bytes each and a table of 16 to 32 bytes each.
+    Two ids get one code when their bytes are equal and never otherwise: a hash only says where to look. Memory: the bytes of the distinct ids to a multiple of 8, 24 bytes each and a table of 16 to 32 bytes each.
 
     Parameters
     ----------
-    bits : how many bits of the hash to use; fewer than 64 only to force collisions in a test.
+    bits : how many bits of hashes to use; fewer than 64 only to force collisions in a test.
     most : how many ids there may be.
     what, hint : the words for them, and the way out, in the error where there are more.
 
@@ -93,8 +92,8 @@ class Encoder:
         return out
 
     def _add(self, data: Any, offsets: Any, hashes: Any, row: int, out: NDArray[np.int32]) -> int:
-        stopped = add_rows(data, offsets, hashes, row, self._size, self._slots, self._heap, self._hashes,
-                           self._places, out)  # fmt: skip
+        stopped = add_rows(data, offsets, hashes, row, self._mask, self._size, self._slots, self._heap,
+                           self._hashes, self._places, out)  # fmt: skip
         if len(self) > self._most or self._size[1] > _LONGEST:
             raise MemoryLimitError(
                 f"there are more than {self._most:,} {self._what}, the most that ecograph can number.",
@@ -113,7 +112,7 @@ class Encoder:
             size = 2 * self._slots.size
             self._slots = np.zeros(0, np.uint64)  # the old one is of no more use: give it back first
             self._slots = np.zeros(size, np.uint64)
-            refill_codes(self._hashes, self._places, n, self._slots)
+            refill_codes(self._heap, self._places, n, self._mask, self._slots)
 
     def finish(self, live: NDArray[np.bool_] | None = None) -> tuple[pl.Series, NDArray[np.int32]]:
         """The ids in canonical order, and for each code its row among them.

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ecograph.cpu.hashing import hash_rows
+from ecograph.cpu.hashing import hash_rows, quick_hash
 from ecograph.errors import MemoryLimitError
 from ecograph.ingest.duplicates import Duplicates
 from ecograph.ingest.encode import Encoder
@@ -79,6 +79,24 @@ def test_the_hash_is_the_published_one(rows: list[bytes], seed: int) -> None:
 
 def test_the_hash_of_nothing_is_written_in_the_specification() -> None:
     assert hashes([b""], 0) == [0xEF46DB3751D8E999]
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["{}", "{:x}", "driver-{}", "{:08d}", "{:016d}", "{:017d}", "https://example.org/u/{}/profile", "{0}-{0}",
+     "aaaa{:08d}zzzz", "xxxxxxxxxxxxxxxxxxxxxxx{}yyyyyyyyyyy", "00000000-0000-{:04d}-0000-000000000000"],
+)  # fmt: skip
+def test_the_quick_hash_spreads_ids_as_they_are_made(form: str) -> None:
+    """As well as chance would: of n balls in 4n bins, about n / 8 pairs meet; and no two have all bits the same."""
+    n, bits = 4000, 14
+    data, offsets = text_buffers(pl.Series([form.format(i) for i in range(n)]))
+    with np.errstate(over="ignore"):
+        found = [int(quick_hash(data, *offsets[r : r + 2])) for r in range(n)]
+    assert len(set(found)) == n
+    for part in ([h % 2**bits for h in found], [h >> 64 - bits for h in found]):
+        meet = sum(k * (k - 1) // 2 for k in np.bincount(part).tolist())
+        expected = n * (n - 1) / 2**bits / 2
+        assert abs(meet - expected) < 5 * expected**0.5
 
 
 def canonical(names: list[str]) -> list[int]:
