@@ -24,7 +24,7 @@ _WORK = 16  # multiplications that looking up one row is worth
 class Encoder:
     """Codes of ids in the order of first appearance, for streamed columns of text.
 
-    Two ids get one code when their bytes are equal and never otherwise: a hash only says where to look. Memory: the bytes of the distinct ids to a multiple of 8, 24 bytes each and a table of 16 to 32 bytes each.
+    Two ids get one code when their bytes are equal and never otherwise: a hash only says where to look. Memory: the bytes of the distinct ids to a multiple of 8, 25 bytes each and a table of 16 to 32 bytes each.
 
     Parameters
     ----------
@@ -51,8 +51,9 @@ class Encoder:
         self._size = np.zeros(2, np.int64)  # codes, bytes of the heap in use
         self._slots = np.zeros(1024, np.uint64)
         self._heap = np.empty(16 << 10, np.uint8)
-        self._hashes = np.empty(512, np.uint64)
+        self._hashes, self._first_bytes = np.empty(512, np.uint64), np.empty(512, np.uint8)
         self._places = np.zeros(512, np.int64)  # in the heap, of each code's text
+        self.row_starts = np.zeros(257, np.int64)
 
     def __len__(self) -> int:
         """How many distinct ids so far."""
@@ -64,9 +65,15 @@ class Encoder:
         return self._hashes[: len(self)]
 
     @property
+    def first_bytes(self) -> NDArray[np.uint8]:
+        """The highest byte of each hash; one eighth of the memory to look it up in."""
+        return self._first_bytes[: len(self)]
+
+    @property
     def nbytes(self) -> int:
         """Memory held, in bytes."""
-        return self._slots.nbytes + self._heap.nbytes + self._hashes.nbytes + self._places.nbytes
+        held = self._slots, self._heap, self._hashes, self._first_bytes, self._places
+        return sum(array.nbytes for array in held)
 
     def encode(self, ids: pl.Series) -> NDArray[np.int32]:
         """The code of each id; no nulls.
@@ -84,11 +91,13 @@ class Encoder:
         What is known is looked up by blocks on all threads; only what is new is put in row after row.
         """
         hashes, out = np.empty(offsets.size - 1, np.uint64), np.empty(offsets.size - 1, np.int32)
-        known = self._mask, self._slots, self._heap
-        over_blocks(find_rows, -(-out.size // BLOCK), _WORK * out.size, data, offsets, *known, hashes, out)
+        table = self._mask, self._slots, self._heap
+        over_blocks(find_rows, -(-out.size // BLOCK), _WORK * out.size, data, offsets, *table, hashes, out)
         row = 0
+        known = len(self)
         while (row := self._add(data, offsets, hashes, row, out)) < out.size:
             self._grow(int(offsets[row + 1] - offsets[row]))
+        self._first_bytes[known : len(self)] = self._hashes[known : len(self)] >> np.uint64(56)
         return out
 
     def _add(self, data: Any, offsets: Any, hashes: Any, row: int, out: NDArray[np.int32]) -> int:
@@ -108,6 +117,7 @@ class Encoder:
             self._heap = _longer(self._heap, max(2 * self._heap.size, used + needed))
         if n == self._hashes.size:
             self._hashes, self._places = _longer(self._hashes, 2 * n), _longer(self._places, 2 * n)
+            self._first_bytes = _longer(self._first_bytes, 2 * n)
         if 2 * n >= self._slots.size:
             size = 2 * self._slots.size
             self._slots = np.zeros(0, np.uint64)  # the old one is of no more use: give it back first
@@ -117,7 +127,8 @@ class Encoder:
     def finish(self, live: NDArray[np.bool_] | None = None) -> tuple[pl.Series, NDArray[np.int32]]:
         """The ids in canonical order, and for each code its row among them.
 
-        ``live`` : whether each code counts; the others are left out, and have the row -1.
+        ``live`` : whether each code counts; the others are left out, and have the row -1. ``row_starts`` then tells at
+        which row the ids begin whose hash has each first byte (and, last, how many there are).
         """
         order = radix_order(self.hashes)
         in_order = self.hashes[order]
@@ -125,6 +136,8 @@ class Encoder:
             order = break_ties(self.hashes, *self._gather(np.arange(len(self), dtype=np.int32)), order)
         if live is not None and not live.all():
             order = order[live[order]]
+        in_bytes = np.bincount(self._first_bytes[order], minlength=256)
+        self.row_starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(in_bytes)])
         rank = np.full(len(self), -1, np.int32)
         rank[order] = np.arange(order.size, dtype=np.int32)
         return self.texts(order.astype(np.int32)).rename("id"), rank
@@ -133,6 +146,7 @@ class Encoder:
         """Give memory back; how many ids there were is still known."""
         self._slots, self._hashes = np.empty(0, np.uint64), np.empty(0, np.uint64)
         self._heap, self._places = np.empty(0, np.uint8), np.empty(0, np.int64)
+        self._first_bytes = np.empty(0, np.uint8)
 
     def bare(self, first: int) -> NDArray[np.bool_]:
         """Of codes from ``first`` on: whether a text begins and ends with a visible ASCII character."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu.reduce import round_narrow, round_wide, run_narrow, run_times, run_wide
 from ecograph.cpu.sorting import radix_order, radix_sorted
-from ecograph.ingest.blocks import Columns
+from ecograph.ingest.layout import Columns
 from ecograph.ingest.sums import Plan
 from ecograph.ties import NO_TIME
 

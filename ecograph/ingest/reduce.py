@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.cpu.threads import in_order
-from ecograph.ingest.blocks import Blocks, Columns
+from ecograph.ingest.blocks import Blocks
 from ecograph.ingest.clusters import Clusters
 from ecograph.ingest.encode import Encoder
+from ecograph.ingest.layout import Columns
 from ecograph.ingest.memory import check_memory
 from ecograph.ingest.partial import summed
 from ecograph.ingest.periods import Periods
@@ -78,8 +79,7 @@ class Reducer:
                    "scale": scale, "time": time, "period": self._periods.code(time)}  # fmt: skip
         if cluster is not None:
             columns["cluster"] = cluster
-        bucket = (self._encoder.hashes[receiver] >> np.uint64(56)).astype(np.uint8)
-        self._blocks.add(columns, bucket, max(self._limit - names, _LEAST))
+        self._blocks.add(columns, self._encoder.first_bytes[receiver], max(self._limit - names, _LEAST))
 
     @property
     def _names(self) -> int:
@@ -124,7 +124,8 @@ class Reducer:
         """The ties of one bucket of receivers, in canonical order."""
         narrow = all(plan.width == 0 for plan in plans)
         rows = self._blocks.rows_of(number, _PART) if narrow else None
-        at_once = None if rows is None else tallied(rows, ranks, plans[0])
+        first, end = self._encoder.row_starts[number : number + 2].tolist()
+        at_once = None if rows is None else tallied(rows, ranks, plans[0], first, end - 1)
         if at_once is not None:
             return at_once
         parts = self._blocks.bucket(number, _PART)

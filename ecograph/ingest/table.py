@@ -10,7 +10,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from ecograph.ingest.blocks import Columns
+from ecograph.ingest.layout import Columns
 from ecograph.ingest.scratch import Scratch
 from ecograph.ties import DTYPES, Ties
 
