@@ -157,7 +157,7 @@ Blocks.close = closing
 rng = random.Random(5)
 rows = [(str(rng.randrange(40)), str(rng.randrange(9)), str(rng.random()), f"2020-01-{{rng.randrange(1, 29):02}}",
          rng.choice(["", "gojek"])) for _ in range(3000)]
-for memory_limit in (10**9, 120_000, 10**9):
+for memory_limit in (10**9, 90_000, 10**9):
     rng.shuffle(rows)
     eco = read_events(frame(rows), mapping=RIDES, memory_limit=memory_limit, every="1y")
     cut = read_events(frame(rows), mapping=RIDES, cluster="whom")

@@ -206,7 +206,7 @@ def many(n: int) -> list[Event]:
     ]
 
 
-SMALL = 44_000  # less than ids and 4,000 events take, more than ids and their ties
+SMALL = 42_500  # less than ids and 4,000 events take, more than ids and their ties
 
 
 def test_events_beyond_the_memory_go_through_the_disk_and_leave_nothing(
