@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu.exact import sum_runs
 from ecograph.cpu.hashing import hash_rows
-from ecograph.cpu.sorting import break_ties, radix_order
+from ecograph.cpu.sorting import break_ties, hash_order, radix_order
 from ecograph.ties import NO_TIME, Ties
 
 __all__ = [
@@ -64,7 +64,8 @@ def canonical_order(ids: pl.Series) -> NDArray[np.intp]:
     """
     data, offsets = text_buffers(ids)
     hashes = hash_rows(data, offsets)
-    return break_ties(hashes, data, offsets, radix_order(hashes)).astype(np.intp, copy=False)
+    order, equal = hash_order(hashes)
+    return (break_ties(hashes, data, offsets, order) if equal else order).astype(np.intp, copy=False)
 
 
 def tie_keys(columns: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu._jit import I8, U1, U8, I8w, U8w, i8, jit, u8
 
-__all__ = ["break_ties", "deal", "radix_order", "radix_sorted", "sorted_words"]
+__all__ = ["break_ties", "deal", "hash_order", "radix_order", "radix_sorted", "sorted_words"]
 
 _DIGIT = 11  # bits a pass: 2048 write streams still fit the first-level cache
 
@@ -47,6 +47,21 @@ def sorted_words(words: NDArray[np.uint64], low: int) -> NDArray[np.uint64]:
             _word_pass(words, np.uint64(shift), spare)
             words, spare = spare, words
     return words
+
+
+def hash_order(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], bool]:
+    """Positions that sort hashes, stable, and whether two of them are equal. O(n) where they are spread evenly.
+
+    A word of the upper bits and the position is all that moves. Of n hashes some n^3 / 2^64 pairs agree in those bits:
+    they are put right one by one.
+    """
+    low = max(hashes.size - 1, 1).bit_length()
+    mask = np.uint64((1 << low) - 1)
+    words = hashes & ~mask
+    words |= np.arange(hashes.size, dtype=np.uint64)
+    words = sorted_words(words, low)
+    order = (words & mask).view(np.int64)
+    return order, _mend_order(hashes, words, np.uint64(low), order)
 
 
 def deal(keys: NDArray[np.uint8], n_keys: int, words: NDArray[np.uint64], out: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -98,6 +113,24 @@ def _word_pass(words: NDArray[np.uint64], shift: np.uint64, out: NDArray[np.uint
         d = i8((word >> shift) & mask)
         out[place[d]] = word
         place[d] += 1
+
+
+@jit(types.boolean, U8, U8, u8, I8w)
+def _mend_order(
+    hashes: NDArray[np.uint64], words: NDArray[np.uint64], low: np.uint64, order: NDArray[np.int64]
+) -> Any:
+    """Sort runs of words that agree from bit ``low`` on by all bits of their hashes; whether any two agree in all."""
+    equal = False
+    for i in range(1, words.size):
+        if words[i] >> low != words[i - 1] >> low:
+            continue
+        row, j = order[i], i
+        while j > 0 and hashes[order[j - 1]] > hashes[row]:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = row
+        equal |= j > 0 and hashes[order[j - 1]] == hashes[row]
+    return equal
 
 
 @jit(types.void, U1, I8w, U8, U8w)

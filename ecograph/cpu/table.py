@@ -24,6 +24,7 @@ __all__ = ["BLOCK", "HEAD", "add_rows", "find_pairs", "find_rows", "gather_texts
 
 BLOCK = 1 << 14  # rows that ``find_rows`` looks up in one call
 HEAD = 8  # bytes of the heap before each text
+_AHEAD = 24  # rows for which memory is asked
 _WINDOW = 32  # rows looked up side by side: their misses overlap
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: spreads runs of consecutive rows
 _LOW = np.uint64(0xFFFFFFFF)
@@ -35,13 +36,18 @@ def refill_codes(
 ) -> None:
     """Put codes 0 to n - 1 into empty ``slots``: upper half of the quick hash, place of the text / 8 (never 0)."""
     mask = u8(slots.size - 1)
-    for code in range(n):
-        a = places[code]
-        h = quick_hash(heap, a, a + i8(word8(heap, u8(a - HEAD)) >> u8(32))) & bits
-        i = h & mask
-        while slots[i] != u8(0):
-            i = (i + u8(1)) & mask
-        slots[i] = ((h >> u8(32)) << u8(32)) | u8(a >> 3)
+    hashes = np.empty(_WINDOW, np.uint64)
+    for first in range(0, n, _WINDOW):
+        some = min(_WINDOW, n - first)
+        for k in range(some):
+            a = places[first + k]
+            hashes[k] = quick_hash(heap, a, a + i8(word8(heap, u8(a - HEAD)) >> u8(32))) & bits
+            prefetch(slots, hashes[k] & mask)
+        for k in range(some):
+            i = hashes[k] & mask
+            while slots[i] != u8(0):
+                i = (i + u8(1)) & mask
+            slots[i] = ((hashes[k] >> u8(32)) << u8(32)) | u8(places[first + k] >> 3)
 
 
 @jit(types.boolean, U1, i8, i8, U1, u8)
@@ -134,8 +140,11 @@ def add_rows(
     ``hashes`` are quick ones; ``size`` = (codes there are, bytes of the heap in use); ``seen[c]`` holds the ``bits`` of
     the hash that orders code c, ``places[c]`` tells where its text begins.
     """
-    n, used = size[0], size[1]
+    n, used, last = size[0], size[1], hashes.size - 1
     for r in range(row, hashes.size):
+        soon = min(r + _AHEAD, last)
+        if out[soon] < 0:
+            prefetch(slots, hashes[soon] & u8(slots.size - 1))
         if out[r] >= 0:
             continue
         h, a, length = hashes[r], offsets[r], offsets[r + 1] - offsets[r]
@@ -168,8 +177,10 @@ def gather_texts(
 
     Where ``out`` has no room for a byte, only ``ends`` is told: how much is needed.
     """
-    write = out.size > 0
+    write, last = out.size > 0, codes.size - 1
     for r in range(codes.size):
+        prefetch(places, u8(max(codes[min(r + 2 * _AHEAD, last)], i8(0))))
+        prefetch(heap, u8(places[max(codes[min(r + _AHEAD, last)], i8(0))] - HEAD))
         c = codes[r]
         a = places[max(c, i8(0))]
         length = i8(word8(heap, u8(a - HEAD)) >> u8(32)) if c >= 0 else i8(0)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import lru_cache
+from threading import Condition
 from typing import Any, TypeVar
 
 import numba
 
-__all__ = ["in_order", "over_blocks"]
+__all__ = ["Shared", "in_order", "over_blocks"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,14 +38,17 @@ def over_blocks(kernel: Any, blocks: int, work: int, *arguments: Any) -> None:
 
 
 def in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """``function(item)`` for each item, on all threads, in the order of the items; few results wait at a time."""
+    """``function(item)`` for each item, on all threads, in the order of the items; few results wait at a time.
+
+    Items are taken on the caller's thread; a generator of them is closed before this one ends.
+    """
     threads = 1 if numba.config.DISABLE_JIT else numba.get_num_threads()
-    if threads == 1:
-        yield from map(function, items)
-        return
     waiting: deque[Future[R]] = deque()
     try:
         for item in items:
+            if threads == 1:
+                yield function(item)
+                continue
             waiting.append(_pool(threads).submit(function, item))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
@@ -53,6 +58,52 @@ def in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         for future in waiting:
             future.cancel()
         wait(waiting)
+        if isinstance(items, Generator):
+            items.close()
+
+
+class Shared:
+    """What many threads may read, or one may change: whoever waits to change it lets no other begin to read.
+
+    Examples
+    --------
+    >>> shared = Shared()
+    >>> with shared.reading(), shared.reading():
+    ...     pass
+    >>> with shared.changing():
+    ...     pass
+    """
+
+    def __init__(self) -> None:
+        self._turn, self._readers, self._changing = Condition(), 0, False
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Nothing changes meanwhile. For a short time: who wants to change it waits."""
+        with self._turn:
+            self._turn.wait_for(lambda: not self._changing)
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._readers -= 1
+                self._turn.notify_all()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Nobody else reads or changes meanwhile."""
+        with self._turn:
+            self._turn.wait_for(lambda: not self._changing)
+            self._changing = True
+        try:
+            with self._turn:
+                self._turn.wait_for(lambda: self._readers == 0)
+            yield
+        finally:
+            with self._turn:
+                self._changing = False
+                self._turn.notify_all()
 
 
 @lru_cache(maxsize=4)

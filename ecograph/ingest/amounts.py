@@ -66,9 +66,11 @@ def read_numbers(series: pl.Series, mapping: Mapping, amount: Amount = _PLAIN) -
     cells = clean(series, mapping)
     missing = cells.is_null().to_numpy()
     if cells.dtype.is_float():
-        x = cells.cast(pl.Float64).fill_null(0.0).to_numpy()
-        values = Decimals(*decimals_of_floats(np.ascontiguousarray(x)))
-        reason = np.where(np.isfinite(x), Reason.FINE, Reason.NOT_FINITE).astype(np.uint8)
+        cells = cells.cast(pl.Float64)
+        x = np.ascontiguousarray((cells.fill_null(0.0) if cells.null_count() else cells).to_numpy())
+        values = Decimals(*decimals_of_floats(x))
+        reason = np.zeros(x.size, np.uint8)
+        reason[~np.isfinite(x)] = Reason.NOT_FINITE
     elif cells.dtype.is_integer() and cells.cast(pl.Int64, strict=False).null_count() == cells.null_count():
         values = Decimals(cells.cast(pl.Int64).fill_null(0).to_numpy().copy(), np.zeros(missing.size, np.int8))
         reason = np.zeros(missing.size, np.uint8)

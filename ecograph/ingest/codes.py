@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ecograph.ingest.cells import Parsed, Reason
 from ecograph.ingest.columns import Mask, Texts, texts_of
-from ecograph.ingest.encode import Encoder
+from ecograph.ingest.encode import Encoder, Found
 from ecograph.ingest.identifiers import STRIPPED, id_texts, is_text, settle
 from ecograph.mapping import Mapping
 
-__all__ = ["Codes"]
+__all__ = ["Codes", "Looked"]
 
 _MISSING = -1
 
@@ -36,6 +36,16 @@ class _Reading:
         if self.code is None:
             self.code, self.stripped = np.arange(self.looked, dtype=np.int32), np.zeros(self.looked, np.bool_)
         self.code, self.stripped = np.concatenate([self.code, code]), np.concatenate([self.stripped, stripped])
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A column of ids before any of them is numbered; ``found`` is None where nothing was asked yet."""
+
+    textual: bool
+    texts: Texts
+    notices: dict[str, Mask]
+    found: Found | None
 
 
 class Codes:
@@ -77,16 +87,24 @@ class Codes:
         """The code of one id, in all rows."""
         return np.repeat(self.encoder.encode(pl.Series([text])), rows)
 
-    def read(self, column: pl.Series | Texts, prefix: str = "") -> Parsed[NDArray[np.int32]]:
-        """The code of each row's id, -1 (reason ID_MISSING) where it is missing; see ``read_ids``."""
+    def look_up(self, column: pl.Series | Texts, prefix: str = "") -> Looked:
+        """The texts of a column, and which of them are known. Any thread may ask, while another reads too."""
         if isinstance(column, Texts):
             textual, texts, notices = True, column, dict[str, Mask]()
         else:
             textual = is_text(column)
             series, notices = id_texts(column)
             texts = texts_of(series)
+        reading = self._readings.get((prefix, textual))
+        found = None if reading is None else reading.raw.look_up(texts.data, texts.offsets)
+        return Looked(textual, texts, notices, found)
+
+    def read(self, column: pl.Series | Texts | Looked, prefix: str = "") -> Parsed[NDArray[np.int32]]:
+        """The code of each row's id, -1 (reason ID_MISSING) where it is missing; see ``read_ids``."""
+        looked = column if isinstance(column, Looked) else self.look_up(column, prefix)
+        textual, texts, notices = looked.textual, looked.texts, dict(looked.notices)
         reading = self._reading(prefix, textual)
-        raw = reading.raw.encode_texts(texts.data, texts.offsets)
+        raw = reading.raw.encode_texts(texts.data, texts.offsets, looked.found)
         self._look(reading, prefix, textual)
         codes = raw if reading.code is None else reading.code[raw]
         if texts.missing is not None:

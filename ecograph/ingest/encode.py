@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ecograph.cpu.sorting import break_ties, radix_order
+from ecograph.cpu.sorting import break_ties, hash_order
 from ecograph.cpu.table import BLOCK, HEAD, add_rows, find_rows, gather_texts, refill_codes
-from ecograph.cpu.threads import over_blocks
+from ecograph.cpu.threads import Shared
 from ecograph.errors import MemoryLimitError
 from ecograph.order import text_buffers
 
-__all__ = ["Encoder"]
+__all__ = ["Encoder", "Found"]
 
 _MOST = 2**31 - 1  # codes are int32
 _LONGEST = 2**35  # bytes of texts: a slot holds 32 bits of place / 8
-_WORK = 16  # multiplications that looking up one row is worth
+
+
+class Found(NamedTuple):
+    """What was known of some texts when they were looked up: quick hashes, and codes, -1 where there was none."""
+
+    hashes: NDArray[np.uint64]
+    codes: NDArray[np.int32]
 
 
 class Encoder:
@@ -48,6 +54,7 @@ class Encoder:
     ) -> None:  # fmt: skip
         self._mask = np.uint64(2**bits - 1)
         self._most, self._what, self._hint = most, what, hint
+        self._shared = Shared()
         self._size = np.zeros(2, np.int64)  # codes, bytes of the heap in use
         self._slots = np.zeros(1024, np.uint64)
         self._heap = np.empty(16 << 10, np.uint8)
@@ -85,19 +92,28 @@ class Encoder:
         return self.encode_texts(*text_buffers(ids))
 
     @np.errstate(over="ignore")  # hashing wraps; only an uncompiled kernel would warn of it
-    def encode_texts(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.int32]:
-        """The code of each text ``data[offsets[r]:offsets[r + 1]]``, as in ``encode``.
+    def look_up(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Found:
+        """What is known of the texts ``data[offsets[r]:offsets[r + 1]]``. Any thread may ask, meanwhile too."""
+        found = Found(np.empty(offsets.size - 1, np.uint64), np.empty(offsets.size - 1, np.int32))
+        for block in range(-(-found.codes.size // BLOCK)):
+            with self._shared.reading():
+                find_rows(block, data, offsets, self._mask, self._slots, self._heap, *found)
+        return found
 
-        What is known is looked up by blocks on all threads; only what is new is put in row after row.
+    @np.errstate(over="ignore")
+    def encode_texts(
+        self, data: NDArray[np.uint8], offsets: NDArray[np.int64], found: Found | None = None
+    ) -> NDArray[np.int32]:
+        """The code of each text, as in ``encode``; ``found`` is what ``look_up`` gave earlier, and is written to.
+
+        One thread at a time may ask: what is new is numbered row after row.
         """
-        hashes, out = np.empty(offsets.size - 1, np.uint64), np.empty(offsets.size - 1, np.int32)
-        table = self._mask, self._slots, self._heap
-        over_blocks(find_rows, -(-out.size // BLOCK), _WORK * out.size, data, offsets, *table, hashes, out)
-        row = 0
-        known = len(self)
-        while (row := self._add(data, offsets, hashes, row, out)) < out.size:
-            self._grow(int(offsets[row + 1] - offsets[row]))
-        self._first_bytes[known : len(self)] = self._hashes[known : len(self)] >> np.uint64(56)
+        hashes, out = self.look_up(data, offsets) if found is None else found
+        with self._shared.changing():
+            row, known = 0, len(self)
+            while (row := self._add(data, offsets, hashes, row, out)) < out.size:
+                self._grow(int(offsets[row + 1] - offsets[row]))
+            self._first_bytes[known : len(self)] = self._hashes[known : len(self)] >> np.uint64(56)
         return out
 
     def _add(self, data: Any, offsets: Any, hashes: Any, row: int, out: NDArray[np.int32]) -> int:
@@ -130,13 +146,12 @@ class Encoder:
         ``live`` : whether each code counts; the others are left out, and have the row -1. ``row_starts`` then tells at
         which row the ids begin whose hash has each first byte (and, last, how many there are).
         """
-        order = radix_order(self.hashes)
-        in_order = self.hashes[order]
-        if (in_order[1:] == in_order[:-1]).any():  # two ids share a hash once in 2**64
+        order, equal = hash_order(self.hashes)
+        if equal:  # two ids share a hash once in 2**64
             order = break_ties(self.hashes, *self._gather(np.arange(len(self), dtype=np.int32)), order)
         if live is not None and not live.all():
             order = order[live[order]]
-        in_bytes = np.bincount(self._first_bytes[order], minlength=256)
+        in_bytes = np.bincount(self.first_bytes if live is None else self.first_bytes[live], minlength=256)
         self.row_starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(in_bytes)])
         rank = np.full(len(self), -1, np.int32)
         rank[order] = np.arange(order.size, dtype=np.int32)

@@ -72,14 +72,16 @@ class EventBatch:
         return self.codes.encoder.texts(self.receiver_code).rename("receiver")
 
 
-def events(batch: Batch, mapping: Mapping, watch: Watch) -> EventBatch:
+def events(batch: Batch, mapping: Mapping, watch: Watch, ahead: Rows | None = None) -> EventBatch:
     """Turn rows into events: a row is good or bad as a whole, and a good row gives a tie for each rule it passes.
+
+    ``ahead`` : the batch's rows, where some of what is in them was read already.
 
     Raises
     ------
     AmbiguityError : see ``Watch``.  MappingError : float ids that aren't whole; a filter that can't compare.
     """
-    rows = Rows(batch.table, mapping, watch)
+    rows = ahead or Rows(batch.table, mapping, watch)
     kept = rows.select(mapping.where, np.ones(batch.table.height, np.bool_))
     drafts = [_draft(rule, rows, kept) for rule in mapping.ties]
     tried = np.logical_or.reduce([draft.applies for draft in drafts])

@@ -26,6 +26,8 @@ from ecograph.ties import Ties
 
 __all__ = ["check_events", "read_events"]
 
+_PART = 1 << 16  # bytes looked at together: they stay in the nearest cache
+
 PathLike: TypeAlias = str | os.PathLike[str]
 
 
@@ -168,6 +170,7 @@ def alike_but_for_case(ids: pl.Series) -> int:
     2
     """
     data, _ = text_buffers(ids)
-    if not ((data >= 0x80) | ((data >= ord("A")) & (data <= ord("Z")))).any():
+    parts = (data[first : first + _PART] for first in range(0, data.size, _PART))
+    if not any(part.max() >= 0x80 or (part - np.uint8(ord("A")) < 26).any() for part in parts):
         return 0  # nothing that has a lower case
     return ids.len() - ids.str.to_lowercase().n_unique()

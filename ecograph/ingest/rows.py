@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ecograph.ingest.amounts import Decimals, read_amounts
 from ecograph.ingest.cells import Parsed, Reason, clean
+from ecograph.ingest.codes import Looked
 from ecograph.ingest.columns import Columns, Mask, Texts
 from ecograph.ingest.filters import passes
 from ecograph.ingest.identifiers import read_ids
@@ -44,6 +45,17 @@ class Rows:
         self._noticed: dict[str, Mask] = {}
         self._read: dict[Hashable, Any] = {}
 
+    def ahead(self) -> Rows:
+        """Read what hangs on no other batch: any thread may, while another is at work on batches before this one."""
+        for rule in self.mapping.ties:
+            for endpoint in rule.endpoints:
+                if endpoint.column is not None:
+                    self._looked(endpoint.column, endpoint.id_prefix)
+            self._parsed(rule.amount)
+            if (time := self.mapping.time_of(rule)) is not None:
+                self._instants(time)
+        return self
+
     def select(self, filters: tuple[Filter, ...], among: Mask) -> Mask:
         """The rows among these that pass all filters; a row with a cell that can't be compared passes, and is bad."""
         unclear = []
@@ -62,7 +74,8 @@ class Rows:
             return self.watch.codes.constant(endpoint.constant, self.table.height)
         assert endpoint.column is not None  # Endpoint checks
         column, prefix = endpoint.column, endpoint.id_prefix
-        parsed = self._once(("id", column, prefix), lambda: self.watch.codes.read(self.table.given(column), prefix))
+        looked = self._looked(column, prefix)
+        parsed = self._once(("id", column, prefix), lambda: self.watch.codes.read(looked, prefix))
         self._blame(applies, np.where(parsed.reason != Reason.FINE, missing, Reason.FINE), column)
         self._notice(applies, parsed, column)
         return parsed.values
@@ -78,7 +91,9 @@ class Rows:
 
     def amounts(self, amount: Amount, applies: Mask) -> Decimals:
         """Amounts; for a divisor that is none the divisor's column is blamed."""
-        parsed = self._once(("amount", amount), lambda: self._amounts(amount))
+        if amount.column is not None and not amount.said:  # once a batch, however many rules read the column
+            self._once(("look", amount.column, amount.currency), partial(self._look, amount, amount.column))
+        parsed = self._parsed(amount)
         by_divisor = parsed.reason == Reason.DIVISOR
         self._blame(applies, np.where(by_divisor, Reason.FINE, parsed.reason), amount.column)
         divisor = amount.divide_by if isinstance(amount.divide_by, str) else None
@@ -90,7 +105,7 @@ class Rows:
         """Microseconds since 1970 UTC, NO_TIME where the mapping names no time."""
         if time is None:
             return np.full(self.table.height, NO_TIME)
-        parsed = self._once(("time", time), lambda: read_times(self.table, time, self.mapping))
+        parsed = self._instants(time)
         self._blame(applies, parsed.reason, time.column)
         self._notice(applies, parsed, time.column)
         return parsed.values
@@ -109,10 +124,14 @@ class Rows:
         """How many good rows each notice is about."""
         return Counter({text: int(np.count_nonzero(mask & good)) for text, mask in self._noticed.items()})
 
-    def _amounts(self, amount: Amount) -> Parsed[Decimals]:
-        if amount.column is not None and not amount.said:  # once a batch, however many rules read the column
-            self._once(("look", amount.column, amount.currency), partial(self._look, amount, amount.column))
-        return read_amounts(self.table, amount, self.mapping)
+    def _looked(self, column: str, prefix: str) -> Looked:
+        return self._once(("text", column, prefix), lambda: self.watch.codes.look_up(self.table.given(column), prefix))
+
+    def _parsed(self, amount: Amount) -> Parsed[Decimals]:
+        return self._once(("amount", amount), lambda: read_amounts(self.table, amount, self.mapping))
+
+    def _instants(self, time: Time) -> Parsed[NDArray[np.int64]]:
+        return self._once(("time", time), lambda: read_times(self.table, time, self.mapping))
 
     def _look(self, amount: Amount, column: str) -> None:
         given = self.table.given(column)

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ecograph.cpu.threads import in_order
 from ecograph.errors import MappingError, SourceError
 from ecograph.ingest.ahead import ahead
 from ecograph.ingest.clusters import Clusters, NamedClusters, RowClusters
@@ -21,6 +22,7 @@ from ecograph.ingest.memory import check_memory, give_back
 from ecograph.ingest.participants import Said
 from ecograph.ingest.reduce import Reducer
 from ecograph.ingest.report import IngestReport, SourceFacts
+from ecograph.ingest.rows import Rows
 from ecograph.ingest.setaside import SetAside
 from ecograph.ingest.source import Batch, Dialect, Source, columns, read, resolve
 from ecograph.ingest.watch import Watch
@@ -75,12 +77,12 @@ class Scan:
         SourceError : there are no rows. AmbiguityError : amounts that can be read in two ways.
         """
         taken = 0  # rows since memory was last given back
-        for batch in self._batches(progress, block_bytes):
+        for batch, rows in in_order(self._ahead, self._batches(progress, block_bytes)):
             taken += batch.framed
             if taken > _ROWS:
                 give_back()
                 taken = 0
-            found = self._without_repeats(batch, events(batch, self.mapping, self._watch))
+            found = self._without_repeats(batch, events(batch, self.mapping, self._watch, rows))
             assert found.good + found.filtered + found.bad.height == batch.framed, "a row was lost"
             self._rows += batch.framed
             self._good += found.good
@@ -98,7 +100,7 @@ class Scan:
                             found.time, cluster)  # fmt: skip
         if self._rows == 0:
             raise SourceError(f"there are no rows in {self._sources[0].name}.", hint="is it the right file, and whole?")
-        del batch, found
+        del batch, rows, found
         if taken < self._rows:
             give_back()
         relations = self._watch.finish()
@@ -144,6 +146,10 @@ class Scan:
                         yield batch
                 before += source.nbytes or 0
                 tick(float(before))
+
+    def _ahead(self, batch: Batch) -> tuple[Batch, Rows]:
+        """A batch and what can be read of it before its turn, on any thread."""
+        return batch, Rows(batch.table, self.mapping, self._watch).ahead()
 
     def _without_repeats(self, batch: Batch, found: EventBatch) -> EventBatch:
         """Count good rows that repeat an earlier one, and drop them where the mapping says so."""
