@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+import time
+from collections.abc import Iterator
 
 import numba
 import numpy as np
 import pytest
 
-from ecograph.cpu.threads import WORTH, over_blocks
+from ecograph.cpu.threads import WORTH, Shared, in_order, over_blocks
 
 
 @pytest.mark.parametrize("work", [0, WORTH])
@@ -56,3 +58,59 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
     child.kill()
     assert not hung
     assert child.exitcode == 0
+
+
+@pytest.mark.parametrize("threads", [1, numba.config.NUMBA_NUM_THREADS])
+def test_results_come_in_order_and_the_items_are_closed(threads: int) -> None:
+    ended: list[int] = []
+
+    def items() -> Iterator[int]:
+        try:
+            yield from range(50)
+        finally:
+            ended.append(threading.get_ident())
+
+    def slow(i: int) -> int:
+        time.sleep(0.002 * (i % 3 == 0))
+        if i == 30:
+            raise MemoryError("item 30")
+        return i
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(threads)
+    found: list[int] = []
+    try:
+        with pytest.raises(MemoryError, match="item 30"):
+            found.extend(in_order(slow, items()))
+        assert found == list(range(30))
+        assert ended == [threading.get_ident()]
+    finally:
+        numba.set_num_threads(before)
+
+
+def test_nobody_reads_while_it_is_changed_and_whoever_changes_it_gets_a_turn() -> None:
+    shared, pair, stop, torn = Shared(), [0, 0], threading.Event(), []
+
+    def read() -> None:
+        while not stop.is_set():
+            with shared.reading():
+                a = pair[0]
+                time.sleep(0)
+                if a != pair[1]:
+                    torn.append(a)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for thread in readers:
+        thread.start()
+    try:
+        for i in range(1, 200):  # three that read all the time don't keep it out
+            with shared.changing():
+                pair[0] = i
+                time.sleep(0)
+                pair[1] = i
+    finally:
+        stop.set()
+        for thread in readers:
+            thread.join(20)
+    assert not torn
+    assert pair == [199, 199]

@@ -116,9 +116,7 @@ def _word_pass(words: NDArray[np.uint64], shift: np.uint64, out: NDArray[np.uint
 
 
 @jit(types.boolean, U8, U8, u8, I8w)
-def _mend_order(
-    hashes: NDArray[np.uint64], words: NDArray[np.uint64], low: np.uint64, order: NDArray[np.int64]
-) -> Any:
+def _mend_order(hashes: NDArray[np.uint64], words: NDArray[np.uint64], low: np.uint64, order: NDArray[np.int64]) -> Any:
     """Sort runs of words that agree from bit ``low`` on by all bits of their hashes; whether any two agree in all."""
     equal = False
     for i in range(1, words.size):

@@ -137,7 +137,8 @@ class Blocks:
         n = sum(end - first for _, first, end in spans)
         if n > most:
             return None
-        words = np.zeros(sum((end - first) * block.layout.width for block, first, end in spans) + 1, np.uint64)
+        words = np.empty(sum((end - first) * block.layout.width for block, first, end in spans) + 1, np.uint64)
+        words[-1] = 0
         parts, done = [], 0
         for block, first, end in spans:
             if first < end:

@@ -30,7 +30,8 @@ class Found(NamedTuple):
 class Encoder:
     """Codes of ids in the order of first appearance, for streamed columns of text.
 
-    Two ids get one code when their bytes are equal and never otherwise: a hash only says where to look. Memory: the bytes of the distinct ids to a multiple of 8, 25 bytes each and a table of 16 to 32 bytes each.
+    Two ids get one code when their bytes are equal and never otherwise: a hash only says where to look. Memory: the
+    bytes of the distinct ids to a multiple of 8, 25 bytes each and a table of 16 to 32 bytes each.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ def _instants(frame: Table, time: Time) -> NDArray[np.int64] | None:
     if time.not_before is not None or (given.dtype.time_zone is None and time.zone != "UTC"):
         return None
     microseconds = given.dt.cast_time_unit("us").to_physical().to_numpy()
-    return microseconds if _FIRST <= microseconds.min() and microseconds.max() < _LAST else None
+    return microseconds if microseconds.min() >= _FIRST and microseconds.max() < _LAST else None
 
 
 def _written(frame: Table, time: Time, mapping: Mapping) -> _Local | None:

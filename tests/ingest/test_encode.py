@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ecograph.cpu.hashing import hash_rows, quick_hash
+from ecograph.cpu.sorting import hash_order
 from ecograph.errors import MemoryLimitError
 from ecograph.ingest.duplicates import Duplicates
 from ecograph.ingest.encode import Encoder
@@ -140,6 +142,39 @@ def test_a_collision_found_in_the_hash_table_does_not_merge_long_ids() -> None:
     names = [f"{'x' * k}{i}" for k in (0, 7, 8, 9, 30) for i in range(40)]
     encoder = Encoder(bits=2)
     assert encoder.encode(pl.Series(names + names)).tolist() == [*range(200), *range(200)]
+
+
+def test_what_is_known_is_found_while_another_thread_numbers_what_is_new() -> None:
+    names = [f"driver-{i}" for i in range(20_000)]
+    data, offsets = text_buffers(pl.Series(names))
+    encoder, stop, wrong = Encoder(), threading.Event(), []
+
+    def look() -> None:
+        while not stop.is_set():
+            known = encoder.look_up(data, offsets).codes
+            wrong.extend(np.flatnonzero((known != -1) & (known != np.arange(known.size))).tolist())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        early = encoder.look_up(data, offsets)  # nothing is known yet
+        assert (early.codes == -1).all()
+        for first in range(0, len(names), 100):
+            assert encoder.encode(pl.Series(names[first : first + 100])).tolist() == [*range(first, first + 100)]
+        assert encoder.encode_texts(data, offsets, early).tolist() == [*range(len(names))]
+    finally:
+        stop.set()
+        thread.join(20)
+    assert not wrong
+    assert (encoder.look_up(data, offsets).codes == np.arange(len(names))).all()
+
+
+@given(st.lists(st.integers(0, WORD) | st.sampled_from([5, 6, 5 << 40, (5 << 40) + 1, WORD]), max_size=60))
+@example([WORD, WORD - 1, WORD - 2, 0, WORD - 1])
+def test_hashes_are_put_in_order_by_all_their_bits(hashes: list[int]) -> None:
+    order, equal = hash_order(np.array(hashes, np.uint64))
+    assert order.tolist() == sorted(range(len(hashes)), key=hashes.__getitem__)  # stable
+    assert equal == (len(set(hashes)) < len(hashes))
 
 
 def test_tables_grow() -> None:
