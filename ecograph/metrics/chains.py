@@ -7,7 +7,7 @@ f_ok = N_ok / N_kk, each with a bound that follows from the residual of the resu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -29,6 +29,7 @@ __all__ = [
     "MOST",
     "STRETCH",
     "Graph",
+    "Sums",
     "Visits",
     "arrows_of",
     "choose_device",
@@ -36,6 +37,7 @@ __all__ = [
     "hitting",
     "hitting_at",
     "hitting_vectors",
+    "lanes_at_once",
     "returning",
     "rounded",
     "unfinished",
@@ -105,6 +107,25 @@ def compact(
 
 
 @dataclass(frozen=True, eq=False)
+class Sums:
+    """Sums over the chains to (or from) some nodes, as far as they went: a lane each, ``lanes`` of them are wanted.
+
+    ``d`` is the last change, from which they can go on; None on a device.
+    """
+
+    start: NDArray[np.int32]
+    lanes: NDArray[np.intp]
+    h: F8Array
+    d: F8Array | None
+    left: F8Array
+    sweeps: int
+
+    def only(self, lanes: NDArray[np.intp]) -> Sums:
+        """The same, of which these lanes are still wanted."""
+        return replace(self, lanes=lanes)
+
+
+@dataclass(frozen=True, eq=False)
 class Visits:
     """x = N_o. from below, by node: N_ok - x_k lies in [-under, over] * N_kk."""
 
@@ -120,16 +141,15 @@ def visits(graph: Graph, tol: float, *, damping: float = 1.0, progress: Progress
     N_ok - x_k = sum_j s_j N_jk and N_jk = f_jk N_kk <= N_kk, hence the bounds of ``Visits``.
     """
     start, ones = np.zeros(1, np.int32), np.ones(graph.n)  # numbered backwards, the conductor is the first
-    h, left, sweeps = _sum_chains(
+    sums = _sum_chains(
         graph, graph.back, start, ones, tol, hold=False, damping=damping, label="chains from the conductor",
         progress=progress,
     )  # fmt: skip
-    if left.max() > tol:
-        raise unfinished("from the conductor", left, tol, sweeps)
-    over, under = _residual(_damped(graph.back, damping), h, start, ones, hold=False)
+    _check_end(sums, "from the conductor", tol)
+    over, under = _residual(_damped(graph.back, damping), sums.h, start, ones, hold=False)
     if (error := float(over[0] + under[0])) > 2.0 * tol:
-        raise rounded(error, tol, float(h.sum()))
-    return Visits(h[::-1, 0].copy(), float(over[0]), float(under[0]), sweeps)
+        raise rounded(error, tol, float(sums.h.sum()))
+    return Visits(sums.h[::-1, 0].copy(), float(over[0]), float(under[0]), sums.sweeps)
 
 
 def returning(graph: Graph, x: F8Array) -> F8Array:
@@ -137,14 +157,17 @@ def returning(graph: Graph, x: F8Array) -> F8Array:
     if not graph.circular[-1]:
         return np.zeros(graph.n)
     start = np.array([graph.n - 1], np.int32)
-    h, _, _ = _sum_chains(graph, graph.rows, start, x / x.sum(), 1e-6, hold=True, label="chains back", most=200)
-    return np.minimum(h[:, 0], 1.0)
+    sums = _sum_chains(graph, graph.rows, start, x / x.sum(), 1e-6, hold=True, label="chains back", most=200)
+    return np.minimum(sums.h[:, 0], 1.0)
 
 
 def hitting(
-    graph: Graph, found: Visits, nodes: NDArray[np.int32], tol: float, progress: Progress = None
-) -> tuple[F8Array, F8Array, int]:
-    """Lower and upper bounds of f_ok for each of ``nodes``, and the number of sweeps.
+    graph: Graph, found: Visits, nodes: NDArray[np.int32], tol: float, progress: Progress = None,
+    begun: Sums | None = None,
+) -> tuple[F8Array, F8Array, Sums]:  # fmt: skip
+    """Lower and upper bounds of f_ok for each of ``nodes``, and the sums that gave them.
+
+    ``begun`` : sums of an earlier call for a wider ``tol``, whose wanted lanes are ``nodes``; they go on from there.
 
     h approaches the hitting vector f of k from below: h_k = 1, rho = P h - h >= 0 in all other rows. Then
 
@@ -159,8 +182,8 @@ def hitting(
     the weighted mass on which ``_sum_chains`` stops bounds sum_i x_i rho_i.
     """
     last = np.array([graph.n - 1])
-    h, over, under, sweeps = hitting_at(graph, found, nodes, last, tol, progress)
-    return h[0] - under, h[0] + over, sweeps
+    h, over, under, sums = hitting_at(graph, found, nodes, last, tol, progress, begun)
+    return h[0] - under, h[0] + over, sums
 
 
 def hitting_at(
@@ -170,24 +193,33 @@ def hitting_at(
     at: NDArray[np.intp],
     tol: float,
     progress: Progress = None,
-) -> tuple[F8Array, F8Array, F8Array, int]:
-    """Return h of ``hitting`` at some nodes, (``at``, ``nodes``); over and under of each lane; the number of sweeps.
+    begun: Sums | None = None,
+) -> tuple[F8Array, F8Array, F8Array, Sums]:
+    """Return h of ``hitting`` at some nodes, (``at``, ``nodes``); over and under of each lane; the sums.
 
     In the last row h_o - under <= f_o <= h_o + over, and over + under <= tol. Where o is made up to depend on m others,
     1 / m each, then in the row of each of these h - m under <= f <= h + m over: chains from it are 1 / m of all.
     """
     weight = found.x + found.over
-    h, left, sweeps = _sum_chains(
-        graph, graph.rows, nodes, weight, tol / 2, hold=True, label="candidates", progress=progress
+    sums = _sum_chains(
+        graph, graph.rows, nodes, weight, tol / 2, hold=True, label="candidates", progress=progress, begun=begun
     )
-    if left.max() > tol / 2:
-        raise unfinished("to the candidates", left, tol / 2, sweeps)
-    over, under = _residual(graph.rows, h, nodes, found.x, hold=True)
-    over += found.over + found.under
+    _check_end(sums, "to the candidates", tol / 2)
+    over, under = _residual(graph.rows, sums.h, sums.start, found.x, hold=True)
+    over, under = over[sums.lanes] + found.over + found.under, under[sums.lanes]
     if (error := float((over + under).max())) > tol:
         raise rounded(error, tol, float(found.x.sum()))
-    lanes = h.reshape(-1, graph.n, h.shape[1])[:, at].transpose(1, 0, 2).reshape(at.size, -1)
-    return lanes[:, : nodes.size], over, under, sweeps
+    lanes = sums.h.reshape(-1, graph.n, sums.h.shape[1])[:, at].transpose(1, 0, 2).reshape(at.size, -1)
+    return lanes[:, sums.lanes], over, under, sums
+
+
+def lanes_at_once(n: int) -> int:
+    """How many of n candidates to solve together: not one more than full blocks.
+
+    One lane alone takes a fifth of the time that a block of one takes.
+    """
+    n = min(n, BATCH)
+    return n - 1 if n > kernels.WIDTH and n % kernels.WIDTH == 1 else n
 
 
 def hitting_vectors(
@@ -222,13 +254,10 @@ def _lanes(
     out = np.empty((n, m))
     for begin in range(0, m, BATCH):
         some = start[begin : begin + BATCH]
-        h, left, sweeps = _sum_chains(
-            graph, rows, some, weight, goal, hold=hold, damping=damping, label=label, progress=progress
-        )
-        if left.max() > goal:
-            raise unfinished("for the gradients", left, goal, sweeps)
-        width = h.shape[1]
-        side = h.reshape(-1, n, width).transpose(1, 0, 2).reshape(n, -1)
+        sums = _sum_chains(graph, rows, some, weight, goal, hold=hold, damping=damping, label=label, progress=progress)
+        _check_end(sums, "for the gradients", goal)
+        width = sums.h.shape[1]
+        side = sums.h.reshape(-1, n, width).transpose(1, 0, 2).reshape(n, -1)
         out[:, begin : begin + some.size] = side[:, : some.size]
     return out
 
@@ -249,8 +278,12 @@ def _sum_chains(
     label: str,
     progress: Progress = None,
     most: int | None = None,
-) -> tuple[F8Array, F8Array, int]:
-    """Sum until the weighted change of every lane is <= goal; ``hold`` pins the rows in ``start`` at 1."""
+    begun: Sums | None = None,
+) -> Sums:
+    """Sum until the weighted change of every lane is <= goal; ``hold`` pins the rows in ``start`` at 1.
+
+    ``begun`` with the same rows, weight and ``hold``: its wanted lanes, which start in ``start``, go on.
+    """
     with track(progress, label, float(-np.log10(goal))) as tick:
 
         def told(left: float) -> None:
@@ -261,13 +294,14 @@ def _sum_chains(
                 return _step_on_device(
                     graph.kept.rows(*rows), start, weight, goal, hold, damping, told, most or MOST_STEPS
                 )
-        return _sweep(_damped(rows, damping), start, weight, goal, hold, told, most or MOST)
+        begun = begun or _nothing_yet(start, weight.size)
+        return _sweep(_damped(rows, damping), begun, weight, goal, hold, told, most or MOST)
 
 
 def _step_on_device(
     rows: gpu.Rows, start: NDArray[np.int32], weight: F8Array, goal: float, hold: bool, damping: float,
     told: Callable[[float], None], most: int,
-) -> tuple[F8Array, F8Array, int]:  # fmt: skip
+) -> Sums:  # fmt: skip
     """Steps, each from the last one: rho = P d for the last change d, and what bounds it is as for sweeps."""
     check_memory(3 * 8 * rows.n * start.size, "the chains", "leave lenses='reach' out, or look at a smaller view")
     if start.size == 1:
@@ -275,29 +309,41 @@ def _step_on_device(
             rows, np.eye(1, rows.n, start[0])[0], goal, most, by=damping, held=int(start[0]) if hold else -1,
             weight=weight, tick=told,
         )  # fmt: skip
-        return h[:, None], np.array([left]), steps
+        return Sums(start, np.arange(1), h[:, None], None, np.array([left]), steps)
     x, change, steps = gpu.pull_lanes(rows, start, goal, most, by=damping, hold=hold, weight=weight, tick=told)
     blocks = np.pad(x, ((0, 0), (0, -x.shape[1] % kernels.WIDTH))).reshape(rows.n, -1, kernels.WIDTH)
-    return np.ascontiguousarray(blocks.transpose(1, 0, 2)).reshape(-1, kernels.WIDTH), change, steps
+    h = np.ascontiguousarray(blocks.transpose(1, 0, 2)).reshape(-1, kernels.WIDTH)
+    return Sums(start, np.arange(start.size), h, None, change, steps)
 
 
-def _sweep(
-    rows: Rows, start: NDArray[np.int32], weight: F8Array, goal: float, hold: bool, told: Callable[[float], None],
-    most: int,
-) -> tuple[F8Array, F8Array, int]:  # fmt: skip
-    n, lanes = weight.size, start.size
+def _nothing_yet(start: NDArray[np.int32], n: int) -> Sums:
+    """The sums before the first sweep, by blocks of lanes: ``h`` and ``d`` of block b are rows b * n to (b + 1) * n."""
+    lanes = start.size
     width = 1 if lanes == 1 else kernels.WIDTH
     blocks = -(-lanes // width)
     check_memory(3 * 8 * n * blocks * width, "the chains", "leave lenses='reach' out, or look at a smaller view")
-    h, d, before = zeros(blocks * n, width), zeros(blocks * n, width), np.empty((blocks * n, width))
+    h, d = zeros(blocks * n, width), zeros(blocks * n, width)
     pins = np.arange(lanes) // width * n + start, np.arange(lanes) % width
     h[pins] = d[pins] = 1.0
-    held = np.full(blocks * width, -1, np.int32)
-    held[:lanes] = start if hold else -1
-    mass = np.zeros(blocks * width)
-    mass[:lanes] = 1.0
-    left = mass.copy()
-    for sweep in range(1, most + 1):
+    left = np.zeros(blocks * width)
+    left[:lanes] = 1.0
+    return Sums(start, np.arange(lanes), h, d, left, 0)
+
+
+def _sweep(
+    rows: Rows, begun: Sums, weight: F8Array, goal: float, hold: bool, told: Callable[[float], None], most: int
+) -> Sums:
+    """``begun`` until its wanted lanes are there; its arrays are written to. A block of lanes that is there rests."""
+    start, h, d, n, width = begun.start, begun.h, begun.d, weight.size, begun.h.shape[1]
+    assert d is not None, "sums on a device don't go on"
+    held = np.full(begun.left.size, -1, np.int32)
+    held[: start.size] = start if hold else -1
+    left, before = np.zeros(begun.left.size), np.empty_like(d)
+    left[begun.lanes] = begun.left[begun.lanes]
+    mass, sweep = np.empty_like(left), begun.sweeps
+    while left.max() > goal and sweep < most:
+        sweep += 1
+        mass[:] = np.repeat(np.where(left.reshape(-1, width).max(axis=1) > goal, 1.0, 0.0), width)
         if stretch := sweep % STRETCH == 0:
             before[:] = d
         if sweep == 1 and not hold:
@@ -307,14 +353,16 @@ def _sweep(
         if stretch:
             kernels.stretch_lanes(before, weight, d, h, mass)
         if sweep == 1 and hold:
-            d[pins] = 0.0
+            d[np.arange(start.size) // width * n + start, np.arange(start.size) % width] = 0.0
         running = left > goal
         left[running] = mass[running]
         told(float(left.max()))
-        if left.max() <= goal:
-            break
-        mass[:] = np.repeat(np.where(left.reshape(blocks, width).max(axis=1) > goal, 1.0, 0.0), width)
-    return h, left, sweep
+    return replace(begun, left=left, sweeps=sweep)
+
+
+def _check_end(sums: Sums, what: str, goal: float) -> None:
+    if (left := sums.left[sums.lanes]).max() > goal:
+        raise unfinished(what, left, goal, sums.sweeps)
 
 
 def _residual(

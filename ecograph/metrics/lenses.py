@@ -98,6 +98,7 @@ class Reach:
     on_gpu: bool = False
     lanes: set[int] = field(default_factory=set)
     sweeps: list[int] = field(default_factory=list)
+    _begun: tuple[NDArray[np.intp], chains.Sums] | None = None
 
     def __post_init__(self) -> None:
         if self.barred >= 0:
@@ -128,21 +129,34 @@ class Reach:
         return Bounds(low, np.maximum(np.minimum(bounds.high, 1.0), low))
 
     def solve(self, at: NDArray[np.intp], wide: float = 0.0) -> Bounds:
-        """Bounds of the candidates at some positions, one lane each, ``tol`` or ``wide`` apart."""
-        tol = max(self.tol, wide)
-        low, high, sweeps = chains.hitting(self.graph, self.visits, self.node[at], tol, self.progress)
+        """Bounds of the candidates at some positions, one lane each, ``tol`` or ``wide`` apart.
+
+        After wide bounds of some, narrow ones of any of them take up where those ended.
+        """
+        tol, begun, lanes = max(self.tol, wide), None, at
+        if self._begun is not None and not wide and np.isin(at, self._begun[0]).all():
+            lanes, begun = self._begun
+            order = np.argsort(lanes)
+            begun = begun.only(order[np.searchsorted(lanes, at, sorter=order)])
+        low, high, sums = chains.hitting(self.graph, self.visits, self.node[at], tol, self.progress, begun)
+        self._begun = (lanes, sums) if wide and sums.d is not None else None
         self.lanes.update(at.tolist())
-        self.sweeps.append(sweeps)
+        self.sweeps.append(sums.sweeps - (0 if begun is None else begun.sweeps))
         return self._within(Bounds(low, high), self.rows[at])
 
     def settle(self, k: int) -> tuple[Bounds, NDArray[np.intp], float]:
         """Bounds and positions of the candidates that may be among the k largest, and the bound of all others."""
         bounds, known = settle(
-            self.bounds, self.known, k, self.solve, batch=chains.BATCH, spare=max(4 * k, 4 * chains.BATCH)
+            self.bounds, self.known, k, self.solve, batch=self._together, spare=max(4 * k, 4 * chains.BATCH)
         )
+        self._begun = None
         self.bounds, self.known = bounds, known
         at = np.flatnonzero(known)
         return bounds.take(at), at, float(bounds.high[~known].max(initial=-np.inf))
+
+    def _together(self, n: int) -> int:
+        """How many of n candidates are solved at once."""
+        return min(n, chains.BATCH) if self.on_gpu else chains.lanes_at_once(n)
 
     def values(self, at: NDArray[np.intp]) -> Bounds:
         """Bounds of the candidates at these positions, all solved."""

@@ -98,7 +98,7 @@ def settle(
     k: int,
     solve: Callable[[NDArray[np.intp], float], Bounds],
     *,
-    batch: int,
+    batch: Callable[[int], int],
     spare: int,
 ) -> tuple[Bounds, NDArray[np.bool_]]:
     """Solve candidates in the order of their upper bounds until the k largest are certain.
@@ -108,6 +108,7 @@ def settle(
 
     ``bounds`` are those of all candidates, (0, u) where not ``known``; ``solve`` gives those of some, as wide as
     a number allows (0: as narrow as it can). Wide ones are enough to put most of them out of the running.
+    ``batch`` tells how many of so many to solve at once.
     """
     low, high, known = bounds.low.copy(), bounds.high.copy(), known.copy()
     solved = 0
@@ -119,7 +120,7 @@ def settle(
         rest = may if solved < spare else must
         if not rest.size:
             return Bounds(low, high), known
-        some = rest[np.argsort(-high[rest], kind="stable")[:batch]]
+        some = rest[np.argsort(-high[rest], kind="stable")[: batch(rest.size)]]
         solved += some.size
         if kth > 0.0:
             high[some] = np.minimum(high[some], solve(some, WIDE * kth).high)
