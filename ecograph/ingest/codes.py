@@ -70,6 +70,7 @@ class Codes:
         self._mapping = mapping
         self._readings: dict[tuple[str, bool], _Reading] = {}
         self._named = np.zeros(0, np.bool_)
+        self._all_named = 0  # codes below it are named
 
     def __len__(self) -> int:
         """How many ids are named."""
@@ -120,8 +121,9 @@ class Codes:
             grown = np.zeros(max(len(self.encoder), 2 * self._named.size), np.bool_)
             grown[: self._named.size] = self._named
             self._named = grown
-        if not self._named[codes].all():  # mostly they are, and to look takes a third of the time
-            self._named[codes] = True
+        self._named[codes[codes >= self._all_named]] = True  # mostly few: new ids are named at once
+        rest = self._named[self._all_named : len(self.encoder)]
+        self._all_named += rest.size if rest.all() else int(rest.argmin())
 
     def add(self, ids: pl.Series) -> int:
         """Name more ids; how many of them no event names."""

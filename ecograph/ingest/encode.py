@@ -138,7 +138,8 @@ class Encoder:
         if 2 * n >= self._slots.size:
             size = 2 * self._slots.size
             self._slots = np.zeros(0, np.uint64)  # the old one is of no more use: give it back first
-            self._slots = np.zeros(size, np.uint64)
+            self._slots = np.empty(size, np.uint64)  # on large pages, which NumPy doesn't ask for where it makes zeros
+            self._slots[:] = 0
             refill_codes(self._heap, self._places, n, self._mask, self._slots)
 
     def finish(self, live: NDArray[np.bool_] | None = None) -> tuple[pl.Series, NDArray[np.int32]]:

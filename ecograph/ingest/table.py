@@ -1,6 +1,8 @@
 """The columns of ties while they are made: large ones in a nameless file, since most of them are never read.
 
-A lens reads who, to whom and how much; squares, counts and dates wait on the disk until somebody asks.
+A lens reads who, to whom and how much; squares, counts and dates wait in the file until somebody asks. Very large ones
+stay in memory, where they must have room anyway: the system begins to write files to the disk once a tenth of memory is
+full of them, and whoever goes on writing waits for it.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ __all__ = ["TieTable"]
 
 _OFTEN_ZERO = ("relation", "period")
 _SMALL = 32 << 20  # bytes of a table that isn't worth a file
+_LARGE = 1 << 30  # bytes of one that the disk would have to take
 
 
 class TieTable:
-    """Columns that are filled from the front, in a file; in memory where they are small or no file can be had.
+    """Columns that are filled from the front, in a file; in memory where they are small, very large, or no file is had.
 
     ``room`` : the most rows there can be. A column of zeros (one relation, one period) takes no memory at all.
 
@@ -36,7 +39,7 @@ class TieTable:
         ends = np.cumsum([0, *(-(-size // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY for size in sizes)])
         self._place, self._size = dict(zip(self._names, ends.tolist(), strict=False)), int(ends[-1])
         self._room, self._scratch, self._zero = room, Scratch(), set(_OFTEN_ZERO)
-        self._columns: Columns | None = None if sum(sizes) > _SMALL else self._empty()
+        self._columns: Columns | None = None if _SMALL < sum(sizes) <= _LARGE else self._empty()
         self.rows = self.events = self.worthless = 0
 
     def add(self, part: Columns) -> None:

@@ -241,6 +241,8 @@ def test_where_events_and_ties_lie_does_not_matter(monkeypatch: pytest.MonkeyPat
     elsewhere = reduce(many(700), 100)
     assert (elsewhere.spilled > 0) == (not full)
     assert elsewhere.bytes == whole
+    monkeypatch.setattr("ecograph.ingest.table._LARGE", 0)
+    assert reduce(many(700), 100).bytes == whole
     elsewhere.ties.let_go()
     assert elsewhere.bytes == whole
     assert not elsewhere.ties.provider.flags.writeable
