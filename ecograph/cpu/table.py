@@ -89,32 +89,33 @@ def find_rows(
     that waits for memory waits together with the others.
     """
     mask = u8(slots.size - 1)
-    slot = np.empty(_WINDOW, np.uint64)
-    for first in range(block * BLOCK, min((block + 1) * BLOCK, hashes.size), _WINDOW):
-        n = min(_WINDOW, hashes.size - first)
+    end = (block + 1) * BLOCK if (block + 1) * BLOCK < hashes.size else hashes.size
+    for first in range(block * BLOCK, end, _WINDOW):
+        n = _WINDOW if first + _WINDOW < hashes.size else hashes.size - first
         for k in range(n):
             h = hash_text(data, offsets[first + k], offsets[first + k + 1], u8(0)) & bits
             hashes[first + k] = h
             prefetch(slots, h & mask)
         for k in range(n):
-            slot[k] = slots[hashes[first + k] & mask]
-            prefetch(heap, (slot[k] & _LOW) << u8(3))
+            prefetch(heap, (slots[hashes[first + k] & mask] & _LOW) << u8(3))
         for k in range(n):
             r = first + k
             size = offsets[r + 1] - offsets[r]
-            place = (slot[k] & _LOW) << u8(3)
-            if slot[k] == u8(0):
+            slot = slots[hashes[r] & mask]
+            place = (slot & _LOW) << u8(3)
+            if slot == u8(0):
                 out[r] = -1
                 continue
             head = word8(heap, place - u8(HEAD))
             if (
-                slot[k] >> u8(32) == hashes[r] >> u8(32)
+                slot >> u8(32) == hashes[r] >> u8(32)
                 and i8(head >> u8(32)) == size
                 and _same(data, offsets[r], size, heap, place)
             ):
                 out[r] = i8(head & _LOW)
             else:
-                out[r] = max(_code(data, offsets[r], size, hashes[r], slots, heap), -1)
+                code = _code(data, offsets[r], size, hashes[r], slots, heap)
+                out[r] = code if code >= 0 else -1
 
 
 @jit(i8, U1, I8, U8, i8, I8w, U8w, U1w, U8w, I8w, I4w)
@@ -165,7 +166,7 @@ def gather_texts(
     write = out.size > 0
     for r in range(codes.size):
         c = codes[r]
-        a = places[max(c, i8(0))]
+        a = places[c if c >= 0 else 0]
         length = i8(word8(heap, u8(a - HEAD)) >> u8(32)) if c >= 0 else i8(0)
         if write:
             for k in range(length):

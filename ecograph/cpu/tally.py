@@ -14,7 +14,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import I1, I2, I4, I8, U8, F8w, I2w, I4w, I8w, U8w, i8, jit, u8
+from ecograph.cpu._jit import I1, I2, I4, I8, U8, F8w, I2w, I4w, I8w, U8w, i1, i8, jit, u8
 from ecograph.cpu.exact import TEN, multiply
 from ecograph.cpu.prefetch import prefetch
 from ecograph.cpu.reduce import rounded
@@ -42,7 +42,7 @@ def rank_receivers(
     low, high = i8(rank.size), i8(0)
     for r in range(keys.size):
         j = i8(rank[_word(rows, at, constant, _ENDS, r) >> u8(32)])
-        low, high = min(low, j), max(high, j)
+        low, high = j if j < low else low, j if j > high else high
         keys[r] = u8(j)
     return low, high
 
@@ -89,7 +89,7 @@ def add_runs(
             r = i8(keys[e] & mask)
             if e + _AHEAD < n:
                 prefetch(rows, (keys[e + _AHEAD] & mask) * u8(at[_WIDTH]))
-            scale = i8(np.int8(_word(rows, at, constant, _SMALL, r) & u8(0xFF)))
+            scale = i8(i1(_word(rows, at, constant, _SMALL, r) & u8(0xFF)))
             m = i8(_word(rows, at, constant, _MANTISSA, r)) * TEN[digits - scale]  # below 2**62: the survey saw it
             low += u8(m)
             high += (m >> i8(63)) + (1 if low < u8(m) else 0)
@@ -103,7 +103,7 @@ def add_runs(
             now = i8(_word(rows, at, constant, _TIME, r))
             if now != NO_TIME and (began == NO_TIME or now < began):
                 began = now
-            ended = max(ended, now)  # NO_TIME is the smallest integer
+            ended = now if now > ended else ended  # NO_TIME is the smallest integer
             e += 1
         receiver[t] = base + i8(keys[start] >> u8(shift[0]))
         provider[t] = i8((keys[start] >> u8(shift[1])) & ((one << u8(shift[0] - shift[1])) - one))

@@ -25,17 +25,14 @@ __all__ = ["KERNELS", "helpers"]
 
 # What ranking a Parquet file by reach with intervals compiles, in the order in which that is done; a test compares.
 _NAMES = """
-    decimals._decimals_of_floats hashing._word4 hashing.word8 hashing._rotate hashing._round hashing._merge
-    hashing._stripes hashing.hash_text table._same table._code table.find_rows table.add_rows table.gather_texts
-    table.refill_codes reduce.survey sorting._radix_pass sorting._deal tally._word tally.rank_receivers
-    tally.join_keys sorting._word_pass exact.multiply exact._round exact.quotient reduce.rounded tally.add_runs
-    operator._relations_there csr._starts operator._count_arrows operator._inflows rooted._breadth_order
-    rooted._fill_in_order rooted.pass_on rooted.stretch_passed rooted._pass_all components._strong_components
-    components._leaving operator._shares components._count_rows components._fill_rows components._flip_rows
-    chains._next chains._sweep_eight chains._sweep_block chains.stretch_block chains._residual_block
-    operator._fill_events covariance._means covariance._add_products covariance._block ranks._factor draws.philox
-    draws._unit draws._uniforms draws.log draws._try_normal draws._normal draws._normal_rows ranks._covary
-    ranks._largest ranks._above_and_below agreement._inversions
+    decimals._decimals_of_floats table.find_rows table.add_rows table.gather_texts table.refill_codes
+    reduce.survey sorting._radix_pass sorting._deal tally.rank_receivers tally.join_keys sorting._word_pass
+    tally.add_runs operator._relations_there csr._starts operator._count_arrows operator._inflows
+    rooted._breadth_order rooted._fill_in_order rooted.pass_on rooted.stretch_passed rooted._pass_all
+    components._strong_components components._leaving operator._shares components._count_rows
+    components._fill_rows components._flip_rows chains._sweep_block chains.stretch_block chains._residual_block
+    operator._fill_events covariance._block ranks._factor draws._normal_rows ranks._covary ranks._largest
+    ranks._above_and_below agreement._inversions
 """
 KERNELS = _NAMES.split()
 _MOST = 3  # helpers: each takes half a second to begin
