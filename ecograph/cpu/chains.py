@@ -228,15 +228,15 @@ def _residual_block(
     end, mine = plus.size if plus.size < top + width else top + width, rho[top : top + width]
     for i in range(n):
         at = (b * n + i) * width
-        for k in range(width):
-            mine[k] = -h[at + k]
-            if top + k < end and source[top + k] == i:
-                mine[k] += 1.0
         if width == 1:
+            total = -h[at] + 1.0 if source[top] == i else -h[at]
             for each in range(u8(ptr[i]), u8(ptr[i + 1])):
                 e = u8(each)
-                mine[0] += p[e] * h[first + u8(column[e])]
+                total += p[e] * h[first + u8(column[e])]
+            mine[0] = total
         else:
+            for k in range(WIDTH):
+                mine[k] = -h[at + k] + 1.0 if top + k < end and source[top + k] == i else -h[at + k]
             a0, a1, a2, a3, a4, a5, a6, a7 = mine[0], mine[1], mine[2], mine[3], mine[4], mine[5], mine[6], mine[7]
             for each in range(u8(ptr[i]), u8(ptr[i + 1])):
                 e = u8(each)
