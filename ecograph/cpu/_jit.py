@@ -101,7 +101,7 @@ def jit(
         finally:
             numba.config.CACHE_DIR = before
         if hasattr(kernel, "get_call_template"):  # not where Numba is switched off
-            _put_off(kernel, numba.njit(no_cpython_wrapper=True, **options)(function), result(*arguments), int(lanes))
+            _put_off(kernel, options, result(*arguments), int(lanes))
         return kernel
 
     return decorate
@@ -171,11 +171,11 @@ def _without_scipy() -> None:
     arrays.ensure_blas = before
 
 
-def _put_off(kernel: Any, callee: Any, signature: Any, slp: int) -> None:
+def _put_off(kernel: Any, options: dict[str, Any], signature: Any, slp: int) -> None:
     """Nothing is compiled until the kernel is called, by Python or by another kernel that is compiled.
 
-    For that other kernel it is ``callee``, without the part that takes Python's arguments apart, a quarter of the
-    work. Callees aren't cached: they are in the machine code of their callers.
+    For that other kernel it is a twin without the part that takes Python's arguments apart, a quarter of the work.
+    Twins aren't cached: they are in the machine code of their callers.
     """
 
     def compile_now() -> Any:
@@ -184,16 +184,17 @@ def _put_off(kernel: Any, callee: Any, signature: Any, slp: int) -> None:
             vars(kernel).pop("_compile_for_args", None)  # several threads may have waited for it
         return kernel
 
-    def compiled_callee() -> Any:
-        if not callee.signatures:
-            _compile(callee, signature, slp)
-        return callee
+    @cache
+    def twin() -> Any:
+        found = numba.njit(no_cpython_wrapper=True, **options)(kernel.py_func)
+        _compile(found, signature, slp)
+        return found
 
     kernel.compile_now = compile_now
     # Numba calls what this gives once more, so that the first arguments are checked like all later ones.
     kernel._compile_for_args = lambda *_, **__: compile_now()
-    kernel.get_call_template = lambda *types: compiled_callee().get_call_template(*types)
-    kernel.get_overload = lambda signature: compiled_callee().get_overload(signature)
+    kernel.get_call_template = lambda *types: twin().get_call_template(*types)
+    kernel.get_overload = lambda signature: twin().get_overload(signature)
 
 
 def _compile(kernel: Any, signature: Any, slp: int) -> None:
