@@ -138,7 +138,8 @@ def _remembered() -> Iterator[None]:
 
     The kernels of one ranking have 6,127 calls and operators in them, 892 of them different: a seventh of the time.
     """
-    before = BaseFunction.get_call_type
+    functions: Any = BaseFunction
+    before = functions.get_call_type
 
     def call_type(self: Any, context: Any, args: Any, kws: Any) -> Any:
         if kws:
@@ -148,11 +149,11 @@ def _remembered() -> Iterator[None]:
             found = _CALLS[self, args] = before(self, context, args, kws)
         return found
 
-    BaseFunction.get_call_type = call_type
+    functions.get_call_type = call_type
     try:
         yield
     finally:
-        BaseFunction.get_call_type = before
+        functions.get_call_type = before
 
 
 @cache

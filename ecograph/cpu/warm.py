@@ -1,6 +1,6 @@
 """Compile the kernels of ``ecograph rank`` in other processes than the one that waits for them.
 
-The first call of all compiles some fifty kernels, one after the other: Numba holds a lock. So helpers of that call take
+The first call of all compiles some forty kernels, one after the other: Numba holds a lock. So helpers of that call take
 them from the last backwards and leave them in the cache, where the call finds them when it gets there. Nothing hangs
 on a helper: what isn't in the cache yet is compiled where it is needed.
 
@@ -9,17 +9,16 @@ on a helper: what isn't in the cache yet is compiled where it is needed.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 
 import numba
 
 from ecograph.cpu._jit import cached
+from ecograph.helper import start
 
 __all__ = ["KERNELS", "helpers"]
 
@@ -54,12 +53,8 @@ def helpers() -> Iterator[None]:
 
 
 def _start(first: int, step: int) -> subprocess.Popen[bytes]:
-    """One that compiles every ``step``-th kernel; it imports this ecograph, and nothing from the folder it is in."""
-    paths = [str(Path(__file__).resolve().parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-P", "-m", "ecograph.cpu.warm", str(first), str(step)]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "NUMBA_NUM_THREADS": "1"}
-    null = subprocess.DEVNULL
-    return subprocess.Popen(command, env=env, stdin=null, stdout=null, stderr=null)
+    """One that compiles every ``step``-th kernel."""
+    return start("ecograph.cpu.warm", str(first), str(step))
 
 
 def _compile(names: Sequence[str]) -> None:
