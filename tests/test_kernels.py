@@ -123,7 +123,7 @@ def test_what_another_kernel_calls_is_compiled_for_python_only_when_python_calls
         return 0.5 * x
 
     @jit(f8, f8)
-    def quarter(x: float) -> float:
+    def quarter(x: float) -> Any:
         return half(half(x))
 
     assert quarter(3.0) == 0.75
@@ -137,8 +137,8 @@ def test_numba_finds_the_types_of_calls_itself_once_a_kernel_is_compiled_or_fail
     before = BaseFunction.get_call_type
 
     @jit(f8, f8)
-    def wrong(x: float) -> Any:
-        return x.no_such_thing  # type: ignore[attr-defined]
+    def wrong(x: Any) -> Any:
+        return x.no_such_thing
 
     with pytest.raises(numba.TypingError):
         wrong(1.0)

@@ -82,12 +82,13 @@ def _sweep_block(
                 h[first + i] += total
                 mass[top] += weight[i] * total
     elif live:
-        _sweep_eight(b, ptr, column, p, held, known, weight, d, h, mass)
+        mine = slice(b * n * WIDTH, (b + 1) * n * WIDTH)
+        _sweep_eight(top, ptr, column, p, held, known, weight, d[mine], h[mine], mass)
 
 
 @jit(types.void, i8, I8, I4, F8, I4, I4, F8, F8w, F8w, F8w)
 def _sweep_eight(
-    b: int,
+    top: int,
     ptr: I8Array,
     column: I4Array,
     p: F8Array,
@@ -98,21 +99,20 @@ def _sweep_eight(
     h: F8Array,
     mass: F8Array,
 ) -> None:
-    """The same for WIDTH lanes, written out so that their sums stay in registers."""
-    n, top = ptr.size - 1, b * WIDTH
-    first, last = u8(b * n), u8(column.size - 1 if column.size else 0)
+    """The same for WIDTH lanes from ``top`` on, written out so that their sums stay in registers."""
+    last = u8(column.size - 1 if column.size else 0)
     begin, end = i8(known[top]), i8(known[top])
     for k in range(top, top + WIDTH):
         begin = known[k] if known[k] < begin else begin
         end = known[k] if known[k] > end else end
     pinned = _next(held, top, begin)
-    for i in range(begin + 1, n):
+    for i in range(begin + 1, ptr.size - 1):
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
         for each in range(u8(ptr[i]), u8(ptr[i + 1])):
             e = u8(each)
             ahead = e + _AHEAD
-            prefetch(d, _8 * (first + u8(column[ahead if ahead < last else last])))
-            j, q = _8 * (first + u8(column[e])), p[e]
+            prefetch(d, _8 * u8(column[ahead if ahead < last else last]))
+            j, q = _8 * u8(column[e]), p[e]
             a0 += q * d[j]
             a1 += q * d[j + _1]
             a2 += q * d[j + _2]
@@ -121,7 +121,7 @@ def _sweep_eight(
             a5 += q * d[j + _5]
             a6 += q * d[j + _6]
             a7 += q * d[j + _7]
-        at, w, totals = _8 * (first + u8(i)), weight[i], (a0, a1, a2, a3, a4, a5, a6, a7)
+        at, w, totals = _8 * u8(i), weight[i], (a0, a1, a2, a3, a4, a5, a6, a7)
         if i == pinned or i <= end:
             pinned = _next(held, top, i)
             for lane in range(WIDTH):
@@ -224,33 +224,33 @@ def _residual_block(
     minus: F8Array,
 ) -> None:
     n, top = ptr.size - 1, b * width
-    first, last = u8(b * n), u8(column.size - 1 if column.size else 0)
+    flat, last = h[b * n * width : (b + 1) * n * width], u8(column.size - 1 if column.size else 0)
     end, mine = plus.size if plus.size < top + width else top + width, rho[top : top + width]
     for i in range(n):
-        at = (b * n + i) * width
+        at = i * width
         if width == 1:
-            total = -h[at] + 1.0 if source[top] == i else -h[at]
+            total = -flat[at] + 1.0 if source[top] == i else -flat[at]
             for each in range(u8(ptr[i]), u8(ptr[i + 1])):
                 e = u8(each)
-                total += p[e] * h[first + u8(column[e])]
+                total += p[e] * flat[u8(column[e])]
             mine[0] = total
         else:
             for k in range(WIDTH):
-                mine[k] = -h[at + k] + 1.0 if top + k < end and source[top + k] == i else -h[at + k]
+                mine[k] = -flat[at + k] + 1.0 if top + k < end and source[top + k] == i else -flat[at + k]
             a0, a1, a2, a3, a4, a5, a6, a7 = mine[0], mine[1], mine[2], mine[3], mine[4], mine[5], mine[6], mine[7]
             for each in range(u8(ptr[i]), u8(ptr[i + 1])):
                 e = u8(each)
                 ahead = e + _AHEAD
-                prefetch(h, _8 * (first + u8(column[ahead if ahead < last else last])))
-                j, q = _8 * (first + u8(column[e])), p[e]
-                a0 += q * h[j]
-                a1 += q * h[j + _1]
-                a2 += q * h[j + _2]
-                a3 += q * h[j + _3]
-                a4 += q * h[j + _4]
-                a5 += q * h[j + _5]
-                a6 += q * h[j + _6]
-                a7 += q * h[j + _7]
+                prefetch(flat, _8 * u8(column[ahead if ahead < last else last]))
+                j, q = _8 * u8(column[e]), p[e]
+                a0 += q * flat[j]
+                a1 += q * flat[j + _1]
+                a2 += q * flat[j + _2]
+                a3 += q * flat[j + _3]
+                a4 += q * flat[j + _4]
+                a5 += q * flat[j + _5]
+                a6 += q * flat[j + _6]
+                a7 += q * flat[j + _7]
             mine[0], mine[1], mine[2], mine[3], mine[4], mine[5], mine[6], mine[7] = a0, a1, a2, a3, a4, a5, a6, a7
         for k in range(top, end):
             if i != held[k]:

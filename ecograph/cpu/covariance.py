@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, I4w, I4w_2, f8, i8, jit, u8
+from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, I4w, I4w_2, f8, i8, jit
 from ecograph.cpu.threads import over_blocks
 
 __all__ = ["arrow_covariance", "cluster_sums"]
@@ -23,6 +23,7 @@ I8Array: TypeAlias = NDArray[np.int64]
 F8Array: TypeAlias = NDArray[np.float64]
 BLOCKS = 8
 TOGETHER = 4  # arrows; _add_products is written out for so many
+_LINE = 8  # numbers: a block's variances share no cache line with another's
 
 
 def arrow_covariance(
@@ -43,11 +44,11 @@ def arrow_covariance(
     one with -1 counts as if nothing came of it.
     """
     lanes = a.shape[1]
-    parts, g = np.zeros((BLOCKS * lanes, lanes)), np.zeros((BLOCKS * TOGETHER, lanes + 1))
-    mean, live = np.empty((BLOCKS, lanes)), np.empty((BLOCKS, lanes), np.int32)
+    parts, g = np.zeros((BLOCKS * lanes, lanes)), np.zeros((BLOCKS * TOGETHER, lanes))
+    mean, live, v = np.empty((BLOCKS, lanes)), np.empty((BLOCKS, lanes), np.int32), np.zeros((BLOCKS, _LINE))
     work = int((ptr[rows + 1] - ptr[rows]).sum()) * lanes
     over_blocks(
-        _block, BLOCKS, work, ptr, provider, value, variance, rows, total, keep, node, a, b, mean, live, g, parts
+        _block, BLOCKS, work, ptr, provider, value, variance, rows, total, keep, node, a, b, mean, live, g, v, parts
     )
     lower = np.zeros((lanes, lanes))
     for part in parts.reshape(BLOCKS, lanes, lanes):  # in index order
@@ -82,7 +83,7 @@ def _means(
     return count
 
 
-@jit(types.void, i8, I8, I4, F8, F8, I4, F8, f8, I4, F8_2, F8_2, F8w_2, I4w_2, F8w_2, F8w_2)
+@jit(types.void, i8, I8, I4, F8, F8, I4, F8, f8, I4, F8_2, F8_2, F8w_2, I4w_2, F8w_2, F8w_2, F8w_2)
 def _block(
     p: int,
     ptr: I8Array,
@@ -98,6 +99,7 @@ def _block(
     means: F8Array,
     lives: I4Array,
     g: F8Array,
+    v: F8Array,
     parts: F8Array,
 ) -> None:
     lanes, mean, live, top = a.shape[1], means[p], lives[p], p * TOGETHER
@@ -110,36 +112,29 @@ def _block(
             i = node[provider[e]]
             for k in range(lanes):
                 g[at, k] = 0.0
-            g[at, lanes] = variance[e]
+            v[p, at - top] = variance[e]
             for q in range(count):
                 k = live[q]
                 g[at, k] = a[node[j], k] / total[j] * ((keep * b[i, k] if i >= 0 else 0.0) - mean[q])
             at += 1
             if at == top + TOGETHER:
-                _add_products(g, top, parts, first)
+                _add_products(g[top], g[top + 1], g[top + 2], g[top + 3], v[p], parts[first : first + lanes])
                 at = top
     for r in range(at, top + TOGETHER):
-        for k in range(lanes + 1):
+        for k in range(lanes):
             g[r, k] = 0.0  # products with 0 add nothing
-    _add_products(g, top, parts, first)
+    _add_products(g[top], g[top + 1], g[top + 2], g[top + 3], v[p], parts[first : first + lanes])
 
 
-@jit(types.void, F8_2, i8, F8w_2, i8)
-def _add_products(g: F8Array, top: int, out: F8Array, first: int) -> None:
-    """The lower half of v g g' of four arrows, in their order: one load and store of a sum serves four.
-
-    Each of four rows of g from ``top`` on ends in the v of its arrow; rows of ``out`` from ``first`` on are added to.
-    """
-    lanes = out.shape[1]
-    i0, i1, i2, i3, end = u8(top), u8(top + 1), u8(top + 2), u8(top + 3), u8(lanes)
-    for each in range(u8(lanes)):
-        q = u8(each)
-        w0, w1, w2, w3 = g[i0, q] * g[i0, end], g[i1, q] * g[i1, end], g[i2, q] * g[i2, end], g[i3, q] * g[i3, end]
+@jit(types.void, F8, F8, F8, F8, F8, F8w_2)
+def _add_products(g0: F8Array, g1: F8Array, g2: F8Array, g3: F8Array, v: F8Array, out: F8Array) -> None:
+    """The lower half of v g g' of four arrows, in their order: one load and store of a sum serves four."""
+    for q in range(g0.size):
+        w0, w1, w2, w3 = g0[q] * v[0], g1[q] * v[1], g2[q] * v[2], g3[q] * v[3]
         if w0 != 0.0 or w1 != 0.0 or w2 != 0.0 or w3 != 0.0:
-            line = u8(first) + q
-            for other in range(q + u8(1)):
-                s = u8(other)
-                out[line, s] = (((out[line, s] + w0 * g[i0, s]) + w1 * g[i1, s]) + w2 * g[i2, s]) + w3 * g[i3, s]
+            line = out[q, : q + 1]
+            for s in range(line.size):
+                line[s] = (((line[s] + w0 * g0[s]) + w1 * g1[s]) + w2 * g2[s]) + w3 * g3[s]
 
 
 def cluster_sums(

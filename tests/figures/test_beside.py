@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ecograph import Ecosystem, Ledger, reliance
+from ecograph import Ecosystem, Ledger, helper, reliance
 from ecograph.figures import beside
 
 FIGURES = sorted(f"{name}.{kind}" for name in ("agreement", "ledger") for kind in ("pdf", "png", "svg"))
@@ -68,7 +68,7 @@ def test_where_it_comes_to_grief_they_are_drawn_here(
 
 def test_nothing_is_left_of_it_where_the_block_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[subprocess.Popen[bytes]] = []
-    real = beside.start
+    real = helper.start
 
     def start(*given: Any, **options: Any) -> subprocess.Popen[bytes]:
         started.append(real(*given, **options))
