@@ -52,9 +52,10 @@ def drawing() -> Iterator[Callable[[Ledger, Path], Wait]]:
     try:
         yield draw
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # it, and the one that it may have started
-        process.wait()
+        if process.returncode != 0:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # it, and the one that it may have started
+            process.wait()
         with suppress(BrokenPipeError):
             pipe.close()
 
