@@ -17,6 +17,7 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
+from numba.core.types.functions import BaseFunction
 from numba.extending import is_jitted
 
 from ecograph.cpu._jit import F8, f8, jit
@@ -114,6 +115,34 @@ def test_arguments_of_the_first_call_are_checked_too() -> None:
     with pytest.raises(TypeError):
         total(np.arange(4))  # int64 read as float64 would give 3e-323
     assert total(np.arange(4.0)) == 6.0
+
+
+def test_what_another_kernel_calls_is_compiled_for_python_only_when_python_calls_it() -> None:
+    @jit(f8, f8)
+    def half(x: float) -> float:
+        return 0.5 * x
+
+    @jit(f8, f8)
+    def quarter(x: float) -> Any:
+        return half(half(x))
+
+    assert quarter(3.0) == 0.75
+    assert quarter.signatures
+    assert not half.signatures
+    assert half(3.0) == 1.5
+    assert half.signatures
+
+
+def test_numba_finds_the_types_of_calls_itself_once_a_kernel_is_compiled_or_fails_to() -> None:
+    before = BaseFunction.get_call_type
+
+    @jit(f8, f8)
+    def wrong(x: Any) -> Any:
+        return x.no_such_thing
+
+    with pytest.raises(numba.TypingError):
+        wrong(1.0)
+    assert BaseFunction.get_call_type is before
 
 
 def run(code: str, folder: Path, **environment: str) -> str:

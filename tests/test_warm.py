@@ -39,28 +39,9 @@ def test_the_list_is_what_rank_compiles(tmp_path: Path) -> None:
     command = [sys.executable, "-c", RANK, str(log), str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = done.stderr.split()
-    # A callee of a kernel that came out of the cache was compiled, too, when that one was.
-    callees = {name for name in warm.KERNELS if name not in found}
-    assert set(found) <= set(warm.KERNELS), (
-        f"name them in ecograph/cpu/warm.py: {sorted(set(found) - set(warm.KERNELS))}"
-    )
-    called = {line for name in found for line in names_in(name)}
-    assert not callees - called, f"rank doesn't need {sorted(callees - called)}: take them out of ecograph/cpu/warm.py"
-
-
-def names_in(kernel: str, seen: frozenset[str] = frozenset()) -> set[str]:
-    """Kernels that this one calls, and those that they call."""
-    module, _, name = kernel.partition(".")
-    function = getattr(
-        sys.modules.get(f"ecograph.cpu.{module}") or __import__(f"ecograph.cpu.{module}", fromlist=["_"]), name
-    ).py_func
-    out: set[str] = set()
-    for each in function.__code__.co_names:
-        value = function.__globals__.get(each)
-        if value is not None and hasattr(value, "compile_now") and each not in seen:
-            whole = f"{value.py_func.__module__.rpartition('.')[2]}.{value.py_func.__name__}"
-            out |= {whole} | names_in(whole, seen | {each})
-    return out
+    missing, idle = sorted(set(found) - set(warm.KERNELS)), sorted(set(warm.KERNELS) - set(found))
+    assert not missing, f"name them in ecograph/cpu/warm.py: {missing}"
+    assert not idle, f"rank doesn't call {idle}: take them out of ecograph/cpu/warm.py"
 
 
 def test_helpers_fill_the_cache_and_end_with_the_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

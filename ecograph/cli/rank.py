@@ -39,13 +39,16 @@ def rank(ask: Ask, *, quarantine: Path | None = None, progress: Progress = None)
 
 def rank_into(folder: str, ask: Ask, *, overwrite: bool, progress: Progress = None) -> tuple[Ledger, Ecosystem]:
     """The same, and leave ledger, figures, quarantine, mapping and provenance in ``folder``: all of them or none."""
+    from ecograph.figures.beside import drawing
     from ecograph.output import output_folder
     from ecograph.provenance import plain, record
 
     facts: dict[str, Any] = {}
-    with output_folder(folder, overwrite, provenance=facts) as place:
+    with output_folder(folder, overwrite, provenance=facts) as place, drawing() as draw:
         ledger, eco = rank(ask, quarantine=place / "quarantine.csv", progress=progress)
+        wait = draw(ledger, place)
         _write(place, ledger, eco, ask)
+        wait()
         facts |= record(command="rank", **vars(ask))
         facts |= {"ingest": plain(eco.provenance["ingest"]), "ledger": plain(ledger.facts())}
     return ledger, eco
@@ -55,17 +58,7 @@ def _write(place: Path, ledger: Ledger, eco: Ecosystem, ask: Ask) -> None:
     ledger.write_parquet(place / "ledger.parquet")
     ledger.write_csv(place / "ledger.csv")
     ledger.write_latex(place / "ledger.tex")
-    _draw(place, ledger, eco, ask)
     ask.keep_mapping(eco, place / "mapping.toml")
-
-
-def _draw(place: Path, ledger: Ledger, eco: Ecosystem, ask: Ask) -> None:
-    from ecograph.figures import agreement
-    from ecograph.figures.ledger import draw
-
-    draw(ledger, place / "ledger")
-    if ledger.agreement is not None:
-        agreement.draw(ledger, place / "agreement", top=10)
     if ask.network:
         from ecograph.figures import network  # imports graph_tool.draw, which takes a second
 

@@ -26,6 +26,7 @@ F8Array: TypeAlias = NDArray[np.float64]
 
 WIDTH = 8  # lanes in a block: one cache line of float64
 _1, _2, _3, _4, _5, _6, _7, _8 = (np.uint64(k) for k in range(1, 9))  # no sign: nothing counts from an end
+_NONE = 2**31 - 1  # no row has this number
 _AHEAD = np.uint64(24)  # arrows: about as many lines as a core can have under way
 
 
@@ -45,11 +46,12 @@ def _sweep(
     ptr: I8Array, column: I4Array, p: F8Array, held: I4Array, known: I4Array, weight: F8Array, d: F8Array, h: F8Array,
     mass: F8Array,
 ) -> None:  # fmt: skip
-    blocks, work = mass.size // d.shape[1], column.size * mass.size
-    over_blocks(_sweep_block, blocks, work, ptr, column, p, held, known, weight, d, h, mass)
+    width, work = d.shape[1], column.size * mass.size
+    flat = d.reshape(-1), h.reshape(-1)
+    over_blocks(_sweep_block, mass.size // width, work, ptr, column, p, held, known, weight, width, *flat, mass)
 
 
-@jit(types.void, i8, I8, I4, F8, I4, I4, F8, F8w_2, F8w_2, F8w)
+@jit(types.void, i8, I8, I4, F8, I4, I4, F8, i8, F8w, F8w, F8w)
 def _sweep_block(
     b: int,
     ptr: I8Array,
@@ -58,35 +60,35 @@ def _sweep_block(
     held: I4Array,
     known: I4Array,
     weight: F8Array,
+    width: int,
     d: F8Array,
     h: F8Array,
     mass: F8Array,
 ) -> None:
     """The sweep of one block of lanes; rows up to ``known[l]`` keep their values in lane l."""
-    n, width = ptr.size - 1, d.shape[1]
-    first, top = b * n, b * width
-    live = False
+    n, top, live = ptr.size - 1, b * width, False
     for k in range(top, top + width):
         live = live or mass[k] > 0.0
         mass[k] = 0.0
     if live and width == 1:
+        first = b * n
         for i in range(known[top] + 1, n):
             total = 0.0
             for each in range(u8(ptr[i]), u8(ptr[i + 1])):
                 e = u8(each)
-                total += p[e] * d[u8(first) + u8(column[e]), 0]
+                total += p[e] * d[u8(first) + u8(column[e])]
             if held[top] != i:
-                d[first + i, 0] = total
-                h[first + i, 0] += total
+                d[first + i] = total
+                h[first + i] += total
                 mass[top] += weight[i] * total
     elif live:
-        mine, lanes = slice(first, first + n), slice(top, top + width)
-        _sweep_eight(ptr, column, p, held[lanes], known[lanes], weight, d[mine].reshape(-1), h[mine].reshape(-1),
-                     mass[lanes])  # fmt: skip
+        mine = slice(b * n * WIDTH, (b + 1) * n * WIDTH)
+        _sweep_eight(top, ptr, column, p, held, known, weight, d[mine], h[mine], mass)
 
 
-@jit(types.void, I8, I4, F8, I4, I4, F8, F8w, F8w, F8w)
+@jit(types.void, i8, I8, I4, F8, I4, I4, F8, F8w, F8w, F8w)
 def _sweep_eight(
+    top: int,
     ptr: I8Array,
     column: I4Array,
     p: F8Array,
@@ -97,14 +99,19 @@ def _sweep_eight(
     h: F8Array,
     mass: F8Array,
 ) -> None:
-    """The same for WIDTH lanes, written out so that their sums stay in registers."""
-    begin, end = np.int64(known.min()) + 1, np.int64(known.max())
-    pinned, last = _next(held, begin - 1), u8(max(column.size, 1) - 1)
-    for i in range(begin, ptr.size - 1):
+    """The same for WIDTH lanes from ``top`` on, written out so that their sums stay in registers."""
+    last = u8(column.size - 1 if column.size else 0)
+    begin, end = i8(known[top]), i8(known[top])
+    for k in range(top, top + WIDTH):
+        begin = known[k] if known[k] < begin else begin
+        end = known[k] if known[k] > end else end
+    pinned = _next(held, top, begin)
+    for i in range(begin + 1, ptr.size - 1):
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
         for each in range(u8(ptr[i]), u8(ptr[i + 1])):
             e = u8(each)
-            prefetch(d, _8 * u8(column[min(e + _AHEAD, last)]))
+            ahead = e + _AHEAD
+            prefetch(d, _8 * u8(column[ahead if ahead < last else last]))
             j, q = _8 * u8(column[e]), p[e]
             a0 += q * d[j]
             a1 += q * d[j + _1]
@@ -116,27 +123,29 @@ def _sweep_eight(
             a7 += q * d[j + _7]
         at, w, totals = _8 * u8(i), weight[i], (a0, a1, a2, a3, a4, a5, a6, a7)
         if i == pinned or i <= end:
-            pinned = _next(held, i)
-            for k in range(WIDTH):
-                if held[k] != i and i > known[k]:
-                    d[WIDTH * i + k] = totals[k]
-                    h[WIDTH * i + k] += totals[k]
-                    mass[k] += w * totals[k]
+            pinned = _next(held, top, i)
+            for lane in range(WIDTH):
+                k = u8(lane)
+                if held[top + lane] != i and i > known[top + lane]:
+                    d[at + k] = totals[lane]
+                    h[at + k] += totals[lane]
+                    mass[top + lane] += w * totals[lane]
             continue
         for lane in range(WIDTH):
             k = u8(lane)
             d[at + k] = totals[lane]
             h[at + k] += totals[lane]
-            mass[k] += w * totals[lane]
+            mass[u8(top) + k] += w * totals[lane]
 
 
-@jit(i8, I4, i8)
-def _next(held: I4Array, i: int) -> Any:
-    """The first row after i that keeps its value in some lane."""
-    found = np.int64(np.iinfo(np.int32).max)
-    for row in held:
-        if row > i:
-            found = min(found, np.int64(row))
+@jit(i8, I4, i8, i8)
+def _next(held: I4Array, top: int, i: int) -> Any:
+    """The first row after i that keeps its value in some lane of those from ``top`` on."""
+    found = _NONE
+    for k in range(top, top + WIDTH):
+        row = i8(held[k])
+        if i < row < found:
+            found = row
     return found
 
 
@@ -171,12 +180,14 @@ def stretch_block(b: int, before: F8Array, weight: F8Array, d: F8Array, h: F8Arr
         slowest = 1.0 - 1e-12
         for i in range(first, first + n):
             if before[i, k] > 0.0:
-                slowest = min(slowest, d[i, k] / before[i, k])
+                rate = d[i, k] / before[i, k]
+                slowest = rate if rate < slowest else slowest
         if slowest > 0.0 and mass[top + k] > 0.0:
             t, left = 1.0 / (1.0 - slowest), 0.0
             for i in range(n):
                 h[first + i, k] += (t - 1.0) * d[first + i, k]
-                d[first + i, k] = max(0.0, t * d[first + i, k] - (t - 1.0) * before[first + i, k])
+                rest = t * d[first + i, k] - (t - 1.0) * before[first + i, k]
+                d[first + i, k] = rest if rest > 0.0 else 0.0
                 left += weight[i] * d[first + i, k]
             mass[top + k] = left
 
@@ -188,13 +199,16 @@ def residual_lanes(
 
     b is 1 in row ``source[l]`` of lane l (-1: nowhere). Computed afresh from h, rounding and all.
     """
-    plus, minus = np.zeros(held.size), np.zeros(held.size)
-    blocks, work = -(-held.size // h.shape[1]), column.size * held.size
-    over_blocks(_residual_block, blocks, work, ptr, column, p, held, source, weight, h, plus, minus)
+    width, plus, minus = h.shape[1], np.zeros(held.size), np.zeros(held.size)
+    blocks, work = -(-held.size // width), column.size * held.size
+    rho = np.empty(blocks * width)
+    over_blocks(
+        _residual_block, blocks, work, ptr, column, p, held, source, weight, width, h.reshape(-1), rho, plus, minus
+    )
     return plus, minus
 
 
-@jit(types.void, i8, I8, I4, F8, I4, I4, F8, F8_2, F8w, F8w)
+@jit(types.void, i8, I8, I4, F8, I4, I4, F8, i8, F8, F8w, F8w, F8w)
 def _residual_block(
     b: int,
     ptr: I8Array,
@@ -203,29 +217,31 @@ def _residual_block(
     held: I4Array,
     source: I4Array,
     weight: F8Array,
+    width: int,
     h: F8Array,
+    rho: F8Array,
     plus: F8Array,
     minus: F8Array,
 ) -> None:
-    n, width = ptr.size - 1, h.shape[1]
-    first, top = b * n, b * width
-    lanes, last = min(width, plus.size - top), u8(max(column.size, 1) - 1)
-    flat = h[first : first + n].reshape(-1)
-    rho = np.empty(width)
+    n, top = ptr.size - 1, b * width
+    flat, last = h[b * n * width : (b + 1) * n * width], u8(column.size - 1 if column.size else 0)
+    end, mine = plus.size if plus.size < top + width else top + width, rho[top : top + width]
     for i in range(n):
-        for k in range(width):
-            rho[k] = -flat[width * i + k]
-            if top + k < plus.size and source[top + k] == i:
-                rho[k] += 1.0
+        at = i * width
         if width == 1:
+            total = -flat[at] + 1.0 if source[top] == i else -flat[at]
             for each in range(u8(ptr[i]), u8(ptr[i + 1])):
                 e = u8(each)
-                rho[0] += p[e] * flat[u8(column[e])]
+                total += p[e] * flat[u8(column[e])]
+            mine[0] = total
         else:
-            a0, a1, a2, a3, a4, a5, a6, a7 = rho[0], rho[1], rho[2], rho[3], rho[4], rho[5], rho[6], rho[7]
+            for k in range(WIDTH):
+                mine[k] = -flat[at + k] + 1.0 if top + k < end and source[top + k] == i else -flat[at + k]
+            a0, a1, a2, a3, a4, a5, a6, a7 = mine[0], mine[1], mine[2], mine[3], mine[4], mine[5], mine[6], mine[7]
             for each in range(u8(ptr[i]), u8(ptr[i + 1])):
                 e = u8(each)
-                prefetch(flat, _8 * u8(column[min(e + _AHEAD, last)]))
+                ahead = e + _AHEAD
+                prefetch(flat, _8 * u8(column[ahead if ahead < last else last]))
                 j, q = _8 * u8(column[e]), p[e]
                 a0 += q * flat[j]
                 a1 += q * flat[j + _1]
@@ -235,10 +251,10 @@ def _residual_block(
                 a5 += q * flat[j + _5]
                 a6 += q * flat[j + _6]
                 a7 += q * flat[j + _7]
-            rho[0], rho[1], rho[2], rho[3], rho[4], rho[5], rho[6], rho[7] = a0, a1, a2, a3, a4, a5, a6, a7
-        for k in range(lanes):
-            if i != held[top + k]:
-                if rho[k] > 0.0:
-                    plus[top + k] += weight[i] * rho[k]
+            mine[0], mine[1], mine[2], mine[3], mine[4], mine[5], mine[6], mine[7] = a0, a1, a2, a3, a4, a5, a6, a7
+        for k in range(top, end):
+            if i != held[k]:
+                if mine[k - top] > 0.0:
+                    plus[k] += weight[i] * mine[k - top]
                 else:
-                    minus[top + k] -= weight[i] * rho[k]
+                    minus[k] -= weight[i] * mine[k - top]

@@ -68,8 +68,8 @@ def _strong_components(
                     continue
                 if index[i] < 0:
                     fresh = i
-                elif component[i] < 0:  # still on the stack
-                    low[j] = min(low[j], index[i])
+                elif component[i] < 0 and index[i] < low[j]:  # still on the stack
+                    low[j] = index[i]
                 continue
             if low[j] == index[j]:  # j is the first visited of its component, and leaves the stack last
                 while True:
@@ -84,7 +84,8 @@ def _strong_components(
             depth -= 1
             if depth == 0:
                 break
-            low[call[depth - 1]] = min(low[call[depth - 1]], low[j])
+            if low[j] < low[call[depth - 1]]:
+                low[call[depth - 1]] = low[j]
     return reached
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, I4w, f8, i8, jit
+from ecograph.cpu._jit import F8, F8_2, I4, I8, F8w, F8w_2, I4w, I4w_2, f8, i8, jit
 from ecograph.cpu.threads import over_blocks
 
 __all__ = ["arrow_covariance", "cluster_sums"]
@@ -23,6 +23,7 @@ I8Array: TypeAlias = NDArray[np.int64]
 F8Array: TypeAlias = NDArray[np.float64]
 BLOCKS = 8
 TOGETHER = 4  # arrows; _add_products is written out for so many
+_LINE = 8  # numbers: a block's variances share no cache line with another's
 
 
 def arrow_covariance(
@@ -43,9 +44,12 @@ def arrow_covariance(
     one with -1 counts as if nothing came of it.
     """
     lanes = a.shape[1]
-    parts = np.zeros((BLOCKS * lanes, lanes))
+    parts, g = np.zeros((BLOCKS * lanes, lanes)), np.zeros((BLOCKS * TOGETHER, lanes))
+    mean, live, v = np.empty((BLOCKS, lanes)), np.empty((BLOCKS, lanes), np.int32), np.zeros((BLOCKS, _LINE))
     work = int((ptr[rows + 1] - ptr[rows]).sum()) * lanes
-    over_blocks(_block, BLOCKS, work, ptr, provider, value, variance, rows, total, keep, node, a, b, parts)
+    over_blocks(
+        _block, BLOCKS, work, ptr, provider, value, variance, rows, total, keep, node, a, b, mean, live, g, v, parts
+    )
     lower = np.zeros((lanes, lanes))
     for part in parts.reshape(BLOCKS, lanes, lanes):  # in index order
         lower += part
@@ -79,7 +83,7 @@ def _means(
     return count
 
 
-@jit(types.void, i8, I8, I4, F8, F8, I4, F8, f8, I4, F8_2, F8_2, F8w_2)
+@jit(types.void, i8, I8, I4, F8, F8, I4, F8, f8, I4, F8_2, F8_2, F8w_2, I4w_2, F8w_2, F8w_2, F8w_2)
 def _block(
     p: int,
     ptr: I8Array,
@@ -92,28 +96,34 @@ def _block(
     node: I4Array,
     a: F8Array,
     b: F8Array,
+    means: F8Array,
+    lives: I4Array,
+    g: F8Array,
+    v: F8Array,
     parts: F8Array,
 ) -> None:
-    lanes = a.shape[1]
+    lanes, mean, live, top = a.shape[1], means[p], lives[p], p * TOGETHER
     first, begin, end = p * lanes, p * rows.size // BLOCKS, (p + 1) * rows.size // BLOCKS
-    mean, live = np.empty(lanes), np.empty(lanes, np.int32)
-    g, v, held = np.zeros((TOGETHER, lanes)), np.zeros(TOGETHER), 0
+    at = top
     for r in range(begin, end):
         j = rows[r]
         count = _means(j, ptr, provider, value, node, a, b, mean, live)
         for e in range(ptr[j], ptr[j + 1] if count else ptr[j]):
             i = node[provider[e]]
-            g[held] = 0.0
-            v[held] = variance[e]
+            for k in range(lanes):
+                g[at, k] = 0.0
+            v[p, at - top] = variance[e]
             for q in range(count):
                 k = live[q]
-                g[held, k] = a[node[j], k] / total[j] * ((keep * b[i, k] if i >= 0 else 0.0) - mean[q])
-            held += 1
-            if held == TOGETHER:
-                _add_products(g[0], g[1], g[2], g[3], v, parts[first : first + lanes])
-                held = 0
-    g[held:] = 0.0  # products with 0 add nothing
-    _add_products(g[0], g[1], g[2], g[3], v, parts[first : first + lanes])
+                g[at, k] = a[node[j], k] / total[j] * ((keep * b[i, k] if i >= 0 else 0.0) - mean[q])
+            at += 1
+            if at == top + TOGETHER:
+                _add_products(g[top], g[top + 1], g[top + 2], g[top + 3], v[p], parts[first : first + lanes])
+                at = top
+    for r in range(at, top + TOGETHER):
+        for k in range(lanes):
+            g[r, k] = 0.0  # products with 0 add nothing
+    _add_products(g[top], g[top + 1], g[top + 2], g[top + 3], v[p], parts[first : first + lanes])
 
 
 @jit(types.void, F8, F8, F8, F8, F8, F8w_2)

@@ -239,7 +239,8 @@ def normal_rows(seed: int, replicate: int, key: U8Array, out: F8Array) -> None:
 
 @jit(types.void, i8, u8, u8, U8, F8w)
 def _normal_rows(b: int, seed: np.uint64, replicate: np.uint64, key: U8Array, out: F8Array) -> None:
-    for r in range(b * _BLOCK, min((b + 1) * _BLOCK, out.size)):
+    end = (b + 1) * _BLOCK if (b + 1) * _BLOCK < out.size else out.size
+    for r in range(b * _BLOCK, end):
         out[r] = _normal(seed, replicate, key[r], _NORMAL)
 
 

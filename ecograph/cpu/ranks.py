@@ -60,7 +60,8 @@ def covary(root: F8Array, normal: F8Array) -> F8Array:
 
 @jit(types.void, i8, F8_2, F8_2, F8w_2)
 def _covary(b: int, root: F8Array, normal: F8Array, out: F8Array) -> None:
-    for d in range(b * DRAWS, min((b + 1) * DRAWS, out.shape[0])):
+    end = (b + 1) * DRAWS if (b + 1) * DRAWS < out.shape[0] else out.shape[0]
+    for d in range(b * DRAWS, end):
         for i in range(out.shape[1]):
             total = 0.0
             for q in range(root.shape[1]):
@@ -80,7 +81,7 @@ def largest_differences(deviation: F8Array, error: F8Array) -> F8Array:
 @jit(types.void, i8, F8_2, F8_2, F8w)
 def _largest(b: int, deviation: F8Array, per_error: F8Array, out: F8Array) -> None:
     """Pair by pair over a block of draws: the inner loop takes several draws in one instruction."""
-    begin, end = b * DRAWS, min((b + 1) * DRAWS, out.size)
+    begin, end = b * DRAWS, (b + 1) * DRAWS if (b + 1) * DRAWS < out.size else out.size
     for k in range(per_error.shape[0]):
         for m in range(k):
             scale = per_error[k, m]

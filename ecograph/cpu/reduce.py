@@ -38,12 +38,15 @@ def survey(
             if mantissa[r] < 0:
                 size = u8(0) - size
             k = k * SCALES + scale[r]
-            biggest[k] = max(biggest[k], size)
+            if size > biggest[k]:
+                biggest[k] = size
         else:
             fraction, exponent = math.frexp(floats[r])
             if fraction != 0.0:
-                lowest[k] = min(lowest[k], i8(exponent))
-                highest[k] = max(highest[k], i8(exponent))
+                if exponent < lowest[k]:
+                    lowest[k] = exponent
+                if exponent > highest[k]:
+                    highest[k] = exponent
 
 
 @jit(types.void, I8, I8, I8, I8w, I8w, I8w)

@@ -104,9 +104,11 @@ def _fill_in_order(
     end = cut[b + 1]
     for j in range(cut[b], end):
         if j + _LATER < end:
-            prefetch(begin, u8(max(place[j + _LATER], 0)))
+            later = place[j + _LATER]
+            prefetch(begin, u8(later if later > 0 else 0))
         if j + _SOON < end:
-            prefetch(value, u8(begin[max(place[j + _SOON], 0)]))
+            soon = place[j + _SOON]
+            prefetch(value, u8(begin[soon if soon > 0 else 0]))
         if place[j] < 0:
             continue
         at, whole = u8(begin[place[j]]), total[j]
@@ -121,7 +123,7 @@ def pass_on(ptr: I8Array, column: I4Array, value: F8Array, r: F8Array, h: F8Arra
 
     h + r is known to be e + P' h throughout, for h = 0 and r = e at the start: r is the residual of h.
     """
-    last = u8(max(column.size, 1) - 1)
+    last = u8(column.size - 1 if column.size else 0)
     for each_row in range(ptr.size - 1):
         q = u8(each_row)
         d = r[q]
@@ -129,7 +131,8 @@ def pass_on(ptr: I8Array, column: I4Array, value: F8Array, r: F8Array, h: F8Arra
         h[q] += d
         for each in range(u8(ptr[q]), u8(ptr[q + u8(1)])):
             e = u8(each)
-            prefetch(r, u8(u4(column[min(e + _AHEAD, last)])))
+            ahead = e + _AHEAD
+            prefetch(r, u8(u4(column[ahead if ahead < last else last])))
             k = u8(u4(column[e]))
             r[k] += d * value[e]
     left = 0.0
@@ -148,12 +151,14 @@ def stretch_passed(r0: F8Array, h0: F8Array, r: F8Array, h: F8Array) -> float:
     slowest, left = 1.0 - 1e-12, 0.0
     for q in range(r.size):
         if r0[q] > 0.0:
-            slowest = min(slowest, r[q] / r0[q])
+            rate = r[q] / r0[q]
+            slowest = rate if rate < slowest else slowest
     t = 1.0 / (1.0 - slowest)
     for q in range(r.size):
         if slowest > 0.0:
             h[q] += (t - 1.0) * (h[q] - h0[q])
-            r[q] = max(0.0, t * r[q] - (t - 1.0) * r0[q])
+            rest = t * r[q] - (t - 1.0) * r0[q]
+            r[q] = rest if rest > 0.0 else 0.0
         left += r[q]
     return left
 
@@ -168,10 +173,11 @@ def passed_residual(ptr: I8Array, column: I4Array, value: F8Array, h: F8Array) -
 
 @jit(types.void, I8, I4, F8, F8, F8w)
 def _pass_all(ptr: I8Array, column: I4Array, value: F8Array, h: F8Array, rho: F8Array) -> None:
-    last = u8(max(column.size, 1) - 1)
+    last = u8(column.size - 1 if column.size else 0)
     for each_row in range(ptr.size - 1):
         q = u8(each_row)
         for each in range(u8(ptr[q]), u8(ptr[q + u8(1)])):
             e = u8(each)
-            prefetch(rho, u8(u4(column[min(e + _AHEAD, last)])))
+            ahead = e + _AHEAD
+            prefetch(rho, u8(u4(column[ahead if ahead < last else last])))
             rho[u8(u4(column[e]))] += h[q] * value[e]

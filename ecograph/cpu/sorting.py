@@ -33,7 +33,7 @@ def radix_sorted(
     for shift in range(0, 64, _DIGIT):
         if differs >> shift & (1 << _DIGIT) - 1:
             out = np.empty_like(moved), np.empty_like(order)
-            _radix_pass(moved, order, np.uint64(shift), *out)
+            _radix_pass(moved, order, np.uint64(shift), _counts(), *out)
             moved, order = out
     return moved, order
 
@@ -44,9 +44,13 @@ def sorted_words(words: NDArray[np.uint64], low: int) -> NDArray[np.uint64]:
     spare = np.empty_like(words)
     for shift in range(low, 64, _DIGIT):
         if differs >> shift & (1 << _DIGIT) - 1:
-            _word_pass(words, np.uint64(shift), spare)
+            _word_pass(words, np.uint64(shift), _counts(), spare)
             words, spare = spare, words
     return words
+
+
+def _counts() -> NDArray[np.int64]:
+    return np.zeros((1 << _DIGIT) + 1, np.int64)
 
 
 def hash_order(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], bool]:
@@ -83,13 +87,12 @@ def break_ties(
     return out
 
 
-@jit(types.void, U8, I8, u8, U8w, I8w)
+@jit(types.void, U8, I8, u8, I8w, U8w, I8w)
 def _radix_pass(
-    keys: NDArray[np.uint64], order: NDArray[np.int64], shift: np.uint64, keys_out: NDArray[np.uint64],
-    out: NDArray[np.int64],
+    keys: NDArray[np.uint64], order: NDArray[np.int64], shift: np.uint64, place: NDArray[np.int64],
+    keys_out: NDArray[np.uint64], out: NDArray[np.int64],
 ) -> None:  # fmt: skip
     mask = (u8(1) << u8(_DIGIT)) - u8(1)
-    place = np.zeros((1 << _DIGIT) + 1, np.int64)
     for k in range(keys.size):
         place[i8((keys[k] >> shift) & mask) + 1] += 1
     for d in range(1, place.size):
@@ -101,10 +104,9 @@ def _radix_pass(
         place[d] += 1
 
 
-@jit(types.void, U8, u8, U8w)
-def _word_pass(words: NDArray[np.uint64], shift: np.uint64, out: NDArray[np.uint64]) -> None:
+@jit(types.void, U8, u8, I8w, U8w)
+def _word_pass(words: NDArray[np.uint64], shift: np.uint64, place: NDArray[np.int64], out: NDArray[np.uint64]) -> None:
     mask = (u8(1) << u8(_DIGIT)) - u8(1)
-    place = np.zeros((1 << _DIGIT) + 1, np.int64)
     for word in words:
         place[i8((word >> shift) & mask) + 1] += 1
     for d in range(1, place.size):

@@ -20,25 +20,38 @@ from ecograph.cpu._jit import I4, I8, U1, U8, I4w, I8w, U1w, U8w, i8, jit, u8
 from ecograph.cpu.hashing import hash_text, quick_hash, word8
 from ecograph.cpu.prefetch import prefetch
 
-__all__ = ["BLOCK", "HEAD", "add_rows", "find_pairs", "find_rows", "gather_texts", "refill_codes", "refill_pairs"]
+__all__ = [
+    "BLOCK",
+    "HEAD",
+    "WINDOW",
+    "add_rows",
+    "find_pairs",
+    "find_rows",
+    "gather_texts",
+    "refill_codes",
+    "refill_pairs",
+]
 
 BLOCK = 1 << 14  # rows that ``find_rows`` looks up in one call
 HEAD = 8  # bytes of the heap before each text
 _AHEAD = 24  # rows for which memory is asked
-_WINDOW = 32  # rows looked up side by side: their misses overlap
+WINDOW = 32  # rows looked up side by side: their misses overlap
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: spreads runs of consecutive rows
 _LOW = np.uint64(0xFFFFFFFF)
 
 
-@jit(types.void, U1, I8, i8, u8, U8w)
+@jit(types.void, U1, I8, i8, u8, U8w, U8w)
 def refill_codes(
-    heap: NDArray[np.uint8], places: NDArray[np.int64], n: int, bits: np.uint64, slots: NDArray[np.uint64]
-) -> None:
-    """Put codes 0 to n - 1 into empty ``slots``: upper half of the quick hash, place of the text / 8 (never 0)."""
+    heap: NDArray[np.uint8], places: NDArray[np.int64], n: int, bits: np.uint64, hashes: NDArray[np.uint64],
+    slots: NDArray[np.uint64],
+) -> None:  # fmt: skip
+    """Put codes 0 to n - 1 into empty ``slots``: upper half of the quick hash, place of the text / 8 (never 0).
+
+    ``hashes`` has room for WINDOW words.
+    """
     mask = u8(slots.size - 1)
-    hashes = np.empty(_WINDOW, np.uint64)
-    for first in range(0, n, _WINDOW):
-        some = min(_WINDOW, n - first)
+    for first in range(0, n, WINDOW):
+        some = WINDOW if first + WINDOW < n else n - first
         for k in range(some):
             a = places[first + k]
             hashes[k] = quick_hash(heap, a, a + i8(word8(heap, u8(a - HEAD)) >> u8(32))) & bits
@@ -89,21 +102,21 @@ def _code(
         i = (i + u8(1)) & mask
 
 
-@jit(types.void, i8, U1, I8, u8, U8, U1, U8w, I4w)
+@jit(types.void, i8, U1, I8, u8, U8, U1, U8w, U8w, I4w)
 def find_rows(
     block: int, data: NDArray[np.uint8], offsets: NDArray[np.int64], bits: np.uint64, slots: NDArray[np.uint64],
-    heap: NDArray[np.uint8], hashes: NDArray[np.uint64], out: NDArray[np.int32],
+    heap: NDArray[np.uint8], slot: NDArray[np.uint64], hashes: NDArray[np.uint64], out: NDArray[np.int32],
 ) -> None:  # fmt: skip
     """Quick hashes (their ``bits``) and codes of one block of rows, -1 where a text has none yet; bytes decide.
 
     Some rows are hashed and their slots asked for, then the texts that the slots name, then bytes are compared: a row
     that waits for memory waits together with the others. A slot of another text is nearly always known by its 32 bits
-    of hash: which text is asked for is the one compared.
+    of hash: which text is asked for is the one compared. ``slot`` has room for WINDOW words.
     """
     mask = u8(slots.size - 1)
-    slot = np.empty(_WINDOW, np.uint64)
-    for first in range(block * BLOCK, min((block + 1) * BLOCK, hashes.size), _WINDOW):
-        n = min(_WINDOW, hashes.size - first)
+    end = (block + 1) * BLOCK if (block + 1) * BLOCK < hashes.size else hashes.size
+    for first in range(block * BLOCK, end, WINDOW):
+        n = WINDOW if first + WINDOW < hashes.size else hashes.size - first
         for k in range(n):
             h = quick_hash(data, offsets[first + k], offsets[first + k + 1]) & bits
             hashes[first + k] = h
@@ -126,7 +139,8 @@ def find_rows(
             if i8(head >> u8(32)) == size and _same(data, offsets[r], size, heap, place):
                 out[r] = i8(head & _LOW)
             else:
-                out[r] = max(_code(data, offsets[r], size, hashes[r], slots, heap), -1)
+                code = _code(data, offsets[r], size, hashes[r], slots, heap)
+                out[r] = code if code >= 0 else -1
 
 
 @jit(i8, U1, I8, U8, i8, u8, I8w, U8w, U1w, U8w, I8w, I4w)
@@ -142,7 +156,7 @@ def add_rows(
     """
     n, used, last = size[0], size[1], hashes.size - 1
     for r in range(row, hashes.size):
-        soon = min(r + _AHEAD, last)
+        soon = r + _AHEAD if r + _AHEAD < last else last
         if out[soon] < 0:
             prefetch(slots, hashes[soon] & u8(slots.size - 1))
         if out[r] >= 0:
@@ -179,10 +193,14 @@ def gather_texts(
     """
     write, last = out.size > 0, codes.size - 1
     for r in range(codes.size):
-        prefetch(places, u8(max(codes[min(r + 2 * _AHEAD, last)], i8(0))))
-        prefetch(heap, u8(places[max(codes[min(r + _AHEAD, last)], i8(0))] - HEAD))
+        later, soon = (
+            codes[r + 2 * _AHEAD if r + 2 * _AHEAD < last else last],
+            codes[r + _AHEAD if r + _AHEAD < last else last],
+        )
+        prefetch(places, u8(later if later >= 0 else 0))
+        prefetch(heap, u8(places[soon if soon >= 0 else 0] - HEAD))
         c = codes[r]
-        a = places[max(c, i8(0))]
+        a = places[c if c >= 0 else 0]
         length = i8(word8(heap, u8(a - HEAD)) >> u8(32)) if c >= 0 else i8(0)
         if write:
             for k in range(length):

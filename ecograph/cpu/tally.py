@@ -74,7 +74,7 @@ def join_keys(
     """Put both ends into the keys: their rows, the lowest of a receiver being ``first``."""
     last = keys.size - 1
     for r in range(keys.size):
-        soon = min(r + _AHEAD, last)
+        soon = r + _AHEAD if r + _AHEAD < last else last
         prefetch(rank, u8(provider[soon]))
         prefetch(rank, u8(receiver[soon]))
         keys[r] |= u8(rank[receiver[r]] - first) << u8(shift[0]) | u8(rank[provider[r]]) << u8(shift[1])
@@ -117,7 +117,7 @@ def add_runs(
             now = time[r]
             if now != NO_TIME and (began == NO_TIME or now < began):
                 began = now
-            ended = max(ended, now)  # NO_TIME is the smallest integer
+            ended = now if now > ended else ended  # NO_TIME is the smallest integer
             e += 1
         receiver[t] = base + i8(keys[start] >> u8(shift[0]))
         provider[t] = i8((keys[start] >> u8(shift[1])) & ((one << u8(shift[0] - shift[1])) - one))

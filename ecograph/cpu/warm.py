@@ -1,6 +1,6 @@
 """Compile the kernels of ``ecograph rank`` in other processes than the one that waits for them.
 
-The first call of all compiles some fifty kernels, one after the other: Numba holds a lock. So helpers of that call take
+The first call of all compiles some forty kernels, one after the other: Numba holds a lock. So helpers of that call take
 them from the last backwards and leave them in the cache, where the call finds them when it gets there. Nothing hangs
 on a helper: what isn't in the cache yet is compiled where it is needed.
 
@@ -9,33 +9,29 @@ on a helper: what isn't in the cache yet is compiled where it is needed.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 
 import numba
 
 from ecograph.cpu._jit import cached
+from ecograph.helper import start
 
 __all__ = ["KERNELS", "helpers"]
 
 # What ranking a Parquet file by reach with intervals compiles, in the order in which that is done; a test compares.
 _NAMES = """
-    decimals._decimals_of_floats hashing._word4 hashing.word8 hashing._rotate hashing._round hashing._merge
-    hashing._stripes hashing.hash_text hashing._spread hashing.quick_hash table._same table._code table.find_rows
-    table.add_rows table.gather_texts table.refill_codes reduce.survey sorting._deal tally._column tally.read_rows
-    tally.join_keys sorting._word_pass sorting._mend_order exact.multiply exact._round exact.quotient reduce.rounded
-    tally.add_runs operator._relations_there csr._starts operator._count_arrows operator._inflows rooted._breadth_order
-    rooted._fill_in_order rooted.pass_on rooted.stretch_passed rooted._pass_all components._strong_components
-    components._leaving operator._shares components._count_rows components._fill_rows components._flip_rows chains._next
-    chains._sweep_eight chains._sweep_block chains.stretch_block chains._residual_block operator._fill_events
-    covariance._means covariance._add_products covariance._block ranks._factor draws.philox draws._unit draws._uniforms
-    draws.log draws._try_normal draws._normal draws._normal_rows ranks._covary ranks._largest ranks._above_and_below
-    agreement._inversions
+    decimals._decimals_of_floats table.find_rows table.add_rows table.gather_texts table.refill_codes
+    reduce.survey sorting._deal tally.read_rows tally.join_keys sorting._word_pass sorting._mend_order
+    tally.add_runs operator._relations_there csr._starts operator._count_arrows operator._inflows
+    rooted._breadth_order rooted._fill_in_order rooted.pass_on rooted.stretch_passed rooted._pass_all
+    components._strong_components components._leaving operator._shares components._count_rows
+    components._fill_rows components._flip_rows chains._sweep_block chains.stretch_block chains._residual_block
+    operator._fill_events covariance._block ranks._factor draws._normal_rows ranks._covary ranks._largest
+    ranks._above_and_below agreement._inversions
 """
 KERNELS = _NAMES.split()
 _MOST = 3  # helpers: each takes half a second to begin
@@ -57,12 +53,8 @@ def helpers() -> Iterator[None]:
 
 
 def _start(first: int, step: int) -> subprocess.Popen[bytes]:
-    """One that compiles every ``step``-th kernel; it imports this ecograph, and nothing from the folder it is in."""
-    paths = [str(Path(__file__).resolve().parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-P", "-m", "ecograph.cpu.warm", str(first), str(step)]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "NUMBA_NUM_THREADS": "1"}
-    null = subprocess.DEVNULL
-    return subprocess.Popen(command, env=env, stdin=null, stdout=null, stderr=null)
+    """One that compiles every ``step``-th kernel."""
+    return start("ecograph.cpu.warm", str(first), str(step))
 
 
 def _compile(names: Sequence[str]) -> None:

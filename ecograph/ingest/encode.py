@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ecograph.cpu.sorting import break_ties, hash_order
-from ecograph.cpu.table import BLOCK, HEAD, add_rows, find_rows, gather_texts, refill_codes
+from ecograph.cpu.table import BLOCK, HEAD, WINDOW, add_rows, find_rows, gather_texts, refill_codes
 from ecograph.cpu.threads import Shared
 from ecograph.errors import MemoryLimitError
 from ecograph.order import text_buffers
@@ -96,9 +96,10 @@ class Encoder:
     def look_up(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Found:
         """What is known of the texts ``data[offsets[r]:offsets[r + 1]]``. Any thread may ask, meanwhile too."""
         found = Found(np.empty(offsets.size - 1, np.uint64), np.empty(offsets.size - 1, np.int32))
+        room = np.empty(WINDOW, np.uint64)
         for block in range(-(-found.codes.size // BLOCK)):
             with self._shared.reading():
-                find_rows(block, data, offsets, self._mask, self._slots, self._heap, *found)
+                find_rows(block, data, offsets, self._mask, self._slots, self._heap, room, *found)
         return found
 
     @np.errstate(over="ignore")
@@ -140,7 +141,7 @@ class Encoder:
             self._slots = np.zeros(0, np.uint64)  # the old one is of no more use: give it back first
             self._slots = np.empty(size, np.uint64)  # on large pages, which NumPy doesn't ask for where it makes zeros
             self._slots[:] = 0
-            refill_codes(self._heap, self._places, n, self._mask, self._slots)
+            refill_codes(self._heap, self._places, n, self._mask, np.empty(WINDOW, np.uint64), self._slots)
 
     def finish(self, live: NDArray[np.bool_] | None = None) -> tuple[pl.Series, NDArray[np.int32]]:
         """The ids in canonical order, and for each code its row among them.
