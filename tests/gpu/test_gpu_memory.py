@@ -10,20 +10,21 @@ import numpy as np
 import pytest
 
 from ecograph.cpu import paths as cpu
-from ecograph.gpu import _module, breadth, chains, replicates
+from ecograph.gpu import _module, cascade, chains, replicates
 from tests.gpu.graphs import Graph
 from tests.gpu.host_cupy import HostCupy, OutOfMemoryError
 from tests.gpu.test_gpu_breadth import GRAPHS, on_device
+from tests.gpu.test_gpu_cascade import NETWORKS, RULES, shocks
 from tests.gpu.test_gpu_replicates import DAMPING, KEEP, SEED, Table
 
 ROWS = Graph([chains.PIECE + 1, 65, *[k % 5 for k in range(70)]])
+FEW = Graph([65, *[k % 5 for k in range(30)]])
 TABLE = Table([k % 4 for k in range(37)])
-START = (np.arange(40) * 7 % ROWS.n).astype(np.int32)
 
 
-def sums_over_chains() -> Any:
-    rows = chains.to_device(ROWS.ptr, ROWS.column, ROWS.value)
-    return chains.pull_lanes(rows, START, 1e-3, 60)[:2]
+def sums_over_chains(graph: Graph = ROWS) -> Any:
+    rows, start = chains.to_device(graph.ptr, graph.column, graph.value), np.arange(34) * 7 % graph.n
+    return chains.pull_lanes(rows, start.astype(np.int32), 1e-2, 60)[:2]
 
 
 def searches(what: int) -> Any:
@@ -44,12 +45,25 @@ def of_replicates() -> Any:
     return [np.concatenate(each, axis=-1) for each in zip(*found, strict=True)]
 
 
+def cascades(net: str = "runs") -> Any:
+    """With error bounds."""
+    given = shocks(NETWORKS[net].seat.size, 34)
+    held = cascade.to_device(NETWORKS[net], given[1].size)
+    return cascade.run_lanes(held, RULES["market"], *given, np.full(held.n, 1.0 / held.n), True)
+
+
 # What is asked, and how far lanes are halved.
 WORK: dict[str, tuple[Callable[[], Any], list[int]]] = {
     "sums over chains": (sums_over_chains, [16, 8]),
     "sums over sources": (lambda: searches(cpu.SUMS), [16]),
     "rows of sources": (lambda: searches(cpu.ROWS), [16]),
     "replicates": (of_replicates, [16, 8]),
+    "cascades": (cascades, [16, 8]),
+}
+SMALL: dict[str, Callable[[], Any]] = {
+    "sums over chains": lambda: sums_over_chains(FEW),
+    "sums over sources": WORK["sums over sources"][0],
+    "cascades": lambda: cascades("33"),
 }
 
 
@@ -82,10 +96,10 @@ def test_half_the_lanes_give_the_same_bits(
     assert halved(notes) == lanes
 
 
-@pytest.mark.parametrize("name", ["sums over chains", "sums over sources"])
+@pytest.mark.parametrize("name", SMALL)
 def test_memory_may_end_at_any_array(name: str, host_shim: Callable[..., HostCupy]) -> None:
     """Once, wherever: half the lanes from there on, or an error while rows are copied; what is done stays done."""
-    work, (half, *_) = WORK[name]
+    work = SMALL[name]
     cupy = host_shim()
     expected, errors = work(), 0
     for k in range(len(cupy.made)):
@@ -99,6 +113,6 @@ def test_memory_may_end_at_any_array(name: str, host_shim: Callable[..., HostCup
             continue
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_array_equal(one, other)
-        assert halved(notes) == [half]
+        assert halved(notes) == [16]
         assert ("from number 0 on" in notes[0]) or ("from number 32 on" in notes[0])
     assert 0 < errors < len(cupy.made) / 2
