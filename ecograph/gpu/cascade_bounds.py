@@ -79,7 +79,9 @@ def _slack(state: State, met: Any) -> F8Array:
     import cupy
 
     n, side, longest = state.held.n, state.side, cupy.zeros(LANES, np.uint32)
-    _kernel(state, "longest_met")(blocks(n, EACH), (THREADS,), (side.row, side.first, side.bound, met, np.int64(n), longest))
+    _kernel(state, "longest_met")(
+        blocks(n, EACH), (THREADS,), (side.row, side.first, side.bound, met, np.int64(n), longest)
+    )
     seats = int(np.diff(state.held.network.markets.ptr).max(initial=0)) if state.substitute else 0
     slack: F8Array = 2.0**-53 * (seats + 16) + 2.0**-53 * longest.get()
     return slack

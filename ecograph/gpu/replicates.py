@@ -81,9 +81,7 @@ def ties_to_device(
     return Drawn(Ties(*map(cupy.asarray, ties)), rows, cupy.asarray(at))
 
 
-def draw_shares(
-    drawn: Drawn, seed: int, replicate: int, keep: float, damping: float, lanes: int = LANES
-) -> Rows:
+def draw_shares(drawn: Drawn, seed: int, replicate: int, keep: float, damping: float, lanes: int = LANES) -> Rows:
     """The rows, with values for ``lanes`` replicates from ``replicate`` on: the shares of inputs of each receiver."""
     import cupy
 

@@ -207,7 +207,9 @@ def _asked(eco: Ecosystem, intervals: str, seed: int, replicates: int, drop: flo
     return Asked("none" if eco.ties.count is None else intervals, int(seed), int(replicates), float(drop))
 
 
-def _chosen(device: str, eco: Ecosystem, p: Dependence, found: Upstream, lenses: Sequence[str], asked: Asked) -> Choice | None:
+def _chosen(
+    device: str, eco: Ecosystem, p: Dependence, found: Upstream, lenses: Sequence[str], asked: Asked
+) -> Choice | None:
     """Where sums over chains are made, or without any the search of brokerage.
 
     None: criticality alone has GPU kernels, and chooses by the network that it makes.
@@ -238,7 +240,8 @@ def _joined(chosen: Choice | None, closed: Sequence[Choice], notes: Sequence[str
         if chosen.device == "gpu":
             chosen = Choice("gpu", f"{chosen.reason}, for the cascades of criticality")
     elif cascades is not None and cascades.device != chosen.device:
-        chosen = Choice(chosen.device, f"{chosen.reason}; cascades of criticality: {cascades.device}, {cascades.reason}")
+        there = f"cascades of criticality: {cascades.device}, {cascades.reason}"
+        chosen = Choice(chosen.device, f"{chosen.reason}; {there}")
     elif cascades is not None and cascades.device == "gpu":
         chosen = Choice("gpu", f"{chosen.reason}, and for the cascades of criticality")
     return Choice(chosen.device, "; ".join([chosen.reason, *notes]))

@@ -106,9 +106,9 @@ class HostCupy(ModuleType):
 
     ``made``: of each array the function that made it and its bytes, as CuPy rounds them up.
 
-    ``memory`` is how many arrays there is room for: the next one is an OutOfMemoryError. So is a
-    working array (no copy) of more than ``largest`` bytes, and one whose number in ``made`` is in ``full_at``. ``counts["lost"] = 1`` loses
-    the device, which the next read tells.
+    ``memory`` is how many arrays there is room for: the next one is an OutOfMemoryError. So is a working array (no
+    copy) of more than ``largest`` bytes, and one whose number in ``made`` is in ``full_at``. ``counts["lost"] = 1``
+    loses the device, which the next read tells.
     """
 
     def __init__(

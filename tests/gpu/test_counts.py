@@ -20,7 +20,8 @@ from tests.gpu.test_gpu_replicates import Table
 
 N = 300
 HUB = Graph([chains.PIECE + 1, 65, *[1] * 65])
-ON_THE_HOST = {"_module.blocks", "_module.in_chunks", "_module.module", "_module.noted", "_module.shortfall", "chains.Plan", "chains.Rows", "chains.plan",
+ON_THE_HOST = {"_module.blocks", "_module.in_chunks", "_module.module", "_module.noted", "_module.shortfall",
+               "chains.Plan", "chains.Rows", "chains.plan",
                "chains.bytes_needed", "chains.bytes_at_most", "replicates.Drawn",
                "replicates.Ties", "replicates.replicate_bytes", "replicates.ties_of"}  # fmt: skip
 
