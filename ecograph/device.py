@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
@@ -9,7 +10,11 @@ from typing import Literal, NamedTuple
 from ecograph.errors import DeviceError, EcographError, MemoryLimitError
 from ecograph.provenance import memory
 
-__all__ = ["LEAST", "Choice", "Device", "check_memory", "choose", "find_gpu", "guarded"]
+__all__ = ["LEAST", "LOG", "Choice", "Device", "check_memory", "choose", "find_gpu", "guarded", "told"]
+
+# Functions that return an array have nowhere to keep where it was made: each choice, with its reason, is told here at
+# INFO, and at WARNING (ecograph/gpu/_module.py) that memory ended in mid-run.
+LOG = logging.getLogger("ecograph.device")
 
 Device = Literal["auto", "cpu", "gpu"]
 
@@ -25,20 +30,32 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose(device: str, needs: int | None = None, work: int | None = None) -> Choice:
-    """Where to compute; an explicit "gpu" never falls back in silence.
+def choose(device: str, needs: int | None = None, work: int | None = None, *, what: str = "work") -> Choice:
+    """Where to compute; an explicit "gpu" never falls back in silence. The logger "ecograph.device" is told at INFO.
 
     Parameters
     ----------
     device : "auto", "cpu" or "gpu".
     needs : bytes of device memory, for as few lanes at a time as can be; None: no GPU kernel does what is asked.
     work : arrows times lanes of a step: "auto" leaves less than ``LEAST`` to the CPU. None: however little it is.
+    what : what is computed, as in "pagerank".
 
     Examples
     --------
     >>> choose("cpu")
     Choice(device='cpu', reason='you asked for it')
     """
+    chosen = _choose(device, needs, work)
+    return told(chosen, what)
+
+
+def told(chosen: Choice, what: str) -> Choice:
+    """The choice, after the logger was told of it."""
+    LOG.info("%s: device %s, because: %s", what, chosen.device, chosen.reason)
+    return chosen
+
+
+def _choose(device: str, needs: int | None, work: int | None) -> Choice:
     if device not in ("auto", "cpu", "gpu"):
         raise EcographError(f"device={device!r} is unknown.", hint='device="auto", "cpu" or "gpu"')
     if device == "cpu":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ecograph import device
+from ecograph import Ecosystem, device, metrics
 from ecograph.errors import DeviceError, EcographError
 from tests.gpu.host_cupy import CUDARuntimeError, HostCupy
 
@@ -27,6 +28,31 @@ def test_a_device_is_chosen_where_it_is_worth_while(
     assert device.choose("gpu", 100, 999).device == "gpu"
     with pytest.raises(EcographError, match="unknown"):
         device.choose("tpu")
+
+
+def test_functions_that_return_arrays_tell_where_they_were_and_why(
+    on_host_shim: Callable[..., HostCupy], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each once, by name."""
+    eco = Ecosystem.from_ties({"provider": ["a", "b", "c"], "receiver": ["b", "c", "a"], "weight": [1.0, 2.0, 3.0]})
+    calls: dict[str, Callable[..., Any]] = {
+        "pagerank": metrics.pagerank, "katz_centrality": metrics.katz_centrality, "hits": metrics.hits,
+        "eigenvector_centrality": metrics.eigenvector_centrality, "core_number": metrics.core_number,
+        "betweenness": metrics.betweenness_centrality, "closeness": metrics.closeness_centrality,
+        "harmonic": metrics.harmonic_centrality, "eps_sensitivity": metrics.eps_sensitivity,
+    }  # fmt: skip
+    with caplog.at_level(logging.INFO, logger="ecograph.device"):
+        for call in calls.values():
+            call(eco, device="cpu")
+        metrics.closeness_centrality(eco, distance="weight")
+        monkeypatch.setattr(device, "find_gpu", lambda: None)
+        metrics.pagerank(eco)
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        *(f"{name}: device cpu, because: you asked for it" for name in calls),
+        "closeness, along lengths: device cpu, because: there are no GPU kernels for this (host-shim is there)",
+        "pagerank: device cpu, because: no CUDA device",
+    ]
 
 
 def test_what_does_not_fit_goes_to_the_cpu_with_the_shortfall(on_host_shim: Callable[..., HostCupy]) -> None:

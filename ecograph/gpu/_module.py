@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["OPTIONS", "THREADS", "blocks", "module", "shortfall"]
+__all__ = ["LANES", "OPTIONS", "THREADS", "blocks", "in_chunks", "module", "noted", "shortfall"]
 
 # CUDA fuses multiplication and addition by default, Numba without fastmath doesn't: unfused, the same order of sums
 # gives the same bits.
 OPTIONS = ("--std=c++17", "--fmad=false")
 THREADS = 256  # of a block
+LANES = 32  # side by side: a warp
+
+_LOG = logging.getLogger("ecograph.device")
+_NOTES: ContextVar[list[str] | None] = ContextVar("notes", default=None)
 
 
 @cache
-def module(name: str) -> Any:
-    """Kernels of ``name.cu`` beside this file, compiled when one is first asked for."""
+def module(name: str, lanes: int = LANES) -> Any:
+    """Kernels of ``name.cu`` beside this file for so many lanes a row, compiled when one is first asked for."""
     import cupy
 
-    return cupy.RawModule(code=Path(__file__).with_name(f"{name}.cu").read_text(), options=OPTIONS)
+    options = OPTIONS if lanes == LANES else (*OPTIONS, f"-DWIDTH={lanes}")
+    return cupy.RawModule(code=Path(__file__).with_name(f"{name}.cu").read_text(), options=options)
 
 
 def blocks(items: int, each: int = THREADS) -> tuple[int]:
@@ -38,3 +47,45 @@ def shortfall(nbytes: int) -> str | None:
     if nbytes <= free:
         return None
     return f"{nbytes / 1e9:.1f} GB of device memory are needed, {free / 1e9:.1f} GB are free"
+
+
+def in_chunks(begin: int, end: int, run: Callable[[int, int, int], None], *, least: int, what: str) -> None:
+    """``run(first, last, lanes)`` for the lanes from ``begin`` to ``end``, 32 at a time.
+
+    Where the device's memory ends in mid-run, what that run held is let go, and it is made again with half the lanes,
+    down to ``least``; then CuPy's ``OutOfMemoryError`` gets through. So ``run`` keeps nothing on the device and stores
+    results last. A lane doesn't depend on who is beside it: results are the same bits. ``noted`` hears of it.
+    """
+    import cupy
+
+    lanes, first = LANES, begin
+    while first < end:
+        last = min(first + lanes, end)
+        try:
+            run(first, last, lanes)
+        except cupy.cuda.memory.OutOfMemoryError as error:
+            if lanes == least:
+                raise
+            lanes //= 2
+            _note(f"{what} went on with {lanes} lanes at a time from number {first} on, as memory ended ({error})")
+        else:
+            first = last
+            continue
+        cupy.get_default_memory_pool().free_all_blocks()  # not before the error, which holds arrays, is gone
+
+
+@contextmanager
+def noted() -> Iterator[list[str]]:
+    """A list of what happened on the device within it that a result has to tell."""
+    notes: list[str] = []
+    token = _NOTES.set(notes)
+    try:
+        yield notes
+    finally:
+        _NOTES.reset(token)
+
+
+def _note(sentence: str) -> None:
+    _LOG.warning(sentence)
+    if (notes := _NOTES.get()) is not None:
+        notes.append(sentence)

@@ -9,7 +9,10 @@
 // A number that one thread stores is read by nobody in that launch: a lane of v is stored in the level in which v is
 // reached, and read in later ones. (A source that may be reached again is the exception: who asks at level 1 reads its
 // first number, and none of its own arrows leads to it.) Atomics are on whole numbers only: the same in any order.
-#define LANES 32
+#ifndef WIDTH
+#define WIDTH 32  // lanes side by side; fewer where memory is short (in_chunks of _module.py)
+#endif
+#define LANES 32  // threads of a warp; those from WIDTH on search nothing, and their bits stay 0
 #define WARPS 8  // of a block
 #define ROWS 4   // short rows that a warp takes
 #define ALL 0xffffffffu
@@ -25,7 +28,7 @@ extern "C" __global__ void begin_searches(
     const int s = source[q];
     atomicOr(front + s, 1u << threadIdx.x);
     if (!(node[2 * n + s] > 0.0)) atomicOr(seen + s, 1u << threadIdx.x);
-    if (paths) sigma[(long long)s * LANES + threadIdx.x] = 1.0;
+    if (paths) sigma[(long long)s * WIDTH + threadIdx.x] = 1.0;
 }
 
 // Paths that arrows begin to end - 1 bring from the level before, in one lane of those wanted. Copies of v (node[v])
@@ -37,7 +40,7 @@ __device__ double brought(
     double total = 0.0;
     for (long long e = begin; e < end; ++e) {
         const long long v = column[e];
-        if ((front[v] & want) >> lane & 1) total += sigma[v * LANES + lane] * node[v];
+        if ((front[v] & want) >> lane & 1) total += sigma[v * WIDTH + lane] * node[v];
     }
     return total;
 }
@@ -48,7 +51,7 @@ __device__ u8 reached(
 {
     const bool here = total > 0.0;
     const unsigned got = __ballot_sync(ALL, here);
-    if (here) sigma[row * LANES + lane] = total;
+    if (here) sigma[row * WIDTH + lane] = total;
     __syncwarp();  // all have read seen[row]
     if (lane == 0) {
         next[row] = got;
@@ -211,7 +214,7 @@ __device__ double behind_of(
     double total = 0.0;
     for (long long e = begin; e < end; ++e) {
         const long long w = column[e];
-        if ((ahead[w] & mine) >> lane & 1) total += behind[w * LANES + lane];
+        if ((ahead[w] & mine) >> lane & 1) total += behind[w * WIDTH + lane];
     }
     return total;
 }
@@ -223,7 +226,7 @@ __device__ void passed(
     double* sigma)
 {
     if (!(mine >> lane & 1)) return;
-    const long long at = row * LANES + lane;
+    const long long at = row * WIDTH + lane;
     const double paths = sigma[at], targets = node[(source[lane] == row ? 2 : 1) * n + row];
     behind[at] = targets / paths + node[row] * x;
     sigma[at] = paths * x;
@@ -298,7 +301,7 @@ extern "C" __global__ void __launch_bounds__(256) add_lanes(
     if (v >= n || !seen[v]) return;
     const int s = q < last ? source[q] : -1;
     const bool here = counts(seen, node, n, v, s, lane);
-    const double d = here ? delta[v * LANES + lane] : 0.0, weight = s < 0 ? 0.0 : node[3 * n + s];
+    const double d = here ? delta[v * WIDTH + lane] : 0.0, weight = s < 0 ? 0.0 : node[3 * n + s];
     const double one = weight * d, two = squares ? d * d : here ? weight : 0.0;
     const double upper = __shfl_down_sync(ALL, one, 16), upper_two = __shfl_down_sync(ALL, two, 16);
     if (here && s == v) again[q] = 1;
@@ -315,5 +318,5 @@ extern "C" __global__ void lanes_to_rows(
     const long long v = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (v >= n) return;
     for (int l = 0; first + l < last; ++l)
-        out[l * n + v] = counts(seen, node, n, v, source[first + l], l) ? delta[v * LANES + l] : 0.0;
+        out[l * n + v] = counts(seen, node, n, v, source[first + l], l) ? delta[v * WIDTH + l] : 0.0;
 }

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ecograph.cpu.csr import by_provider
 from ecograph.cpu.paths import BLOCKS, DISTANCES, ROWS, SQUARES, SUMS
-from ecograph.gpu._module import THREADS, blocks, module, shortfall
+from ecograph.gpu._module import THREADS, blocks, in_chunks, module, shortfall
 from ecograph.gpu.chains import LANES, PIECE, WARPS, Plan, plan
 
-__all__ = ["DEEP", "Arrows", "Side", "TooDeep", "by_hops", "bytes_needed", "to_device"]
+__all__ = ["DEEP", "FEWEST", "Arrows", "Side", "TooDeep", "by_hops", "bytes_needed", "to_device"]
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
@@ -22,6 +22,7 @@ F8Array: TypeAlias = NDArray[np.float64]
 # Levels. Each has a look at a word of every arrow that leads to who isn't reached: 64 of them, 4 bytes each, take as
 # long as the numbers of the 32 lanes (256 bytes, once), and from there on a queue of each source is better: the CPU's.
 DEEP = 64
+FEWEST = 16  # sources at a time where memory is short: as many sums over sources as a participant has
 
 
 class TooDeep(Exception):
@@ -116,9 +117,18 @@ def by_hops(
     both = sums.reshape(BLOCKS, 2, n).transpose(1, 2, 0) if ours else np.zeros((2, 0))
     total, other = (cupy.asarray(np.ascontiguousarray(each)) for each in both)
     again = cupy.zeros(source.size if ours else 0, np.int32)
-    work = _Work(arrows, there, paths=what != DISTANCES)
-    for first in range(begin, end, LANES):
-        last = min(first + LANES, end)
+    held: list[_Work] = []  # for the next chunk too
+
+    def run(first: int, last: int, width: int) -> None:
+        if not held:
+            held.append(_Work(arrows, there, width, paths=what != DISTANCES))
+        try:
+            search(held[0], first, last)
+        except Exception:
+            held.clear()
+            raise
+
+    def search(work: _Work, first: int, last: int) -> None:
         found = work.forward(first, last, deepest if first == begin else None)[:, : last - first]
         if what == DISTANCES:
             _distances(found, went[:, first:last])
@@ -131,6 +141,8 @@ def by_hops(
         if what == ROWS:
             _shares(work.rows(first, last), found.sum(0), sums[first * n : last * n].reshape(-1, n))
         tick(last)
+
+    in_chunks(begin, end, run, least=LANES if what == DISTANCES else FEWEST, what="Searches for shortest paths")
     if ours:
         both[:] = total.get(), other.get()
     if what == SUMS:
@@ -150,14 +162,14 @@ def _shares(delta: F8Array, others: NDArray[np.uint64], rows: F8Array) -> None:
 
 
 class _Work:
-    """Arrays for 32 sources, used again and again."""
+    """Arrays for 32 sources, or half of that, used again and again."""
 
-    def __init__(self, arrows: Arrows, source: Any, *, paths: bool) -> None:
+    def __init__(self, arrows: Arrows, source: Any, width: int, *, paths: bool) -> None:
         import cupy
 
-        self.arrows, self.source, self.paths = arrows, source, paths
+        self.arrows, self.source, self.paths, self.width = arrows, source, paths, width
         n = arrows.n
-        self.sigma, self.behind = (cupy.empty(n * LANES if paths else 0, np.float64) for _ in range(2))
+        self.sigma, self.behind = (cupy.empty(n * width if paths else 0, np.float64) for _ in range(2))
         pieces = 1 + int(max(arrows.into.plan.bounds[-1], arrows.out.plan.bounds[-1]))
         self.piece = cupy.empty(pieces * LANES, np.float64) if paths else cupy.empty(pieces, np.uint32)
         self.masks: list[Any] = []  # who is in each level after the first
@@ -170,7 +182,7 @@ class _Work:
 
         n, arrows = self.arrows.n, self.arrows
         self.front, self.seen = (cupy.zeros(n, np.uint32) for _ in range(2))
-        _kernel("begin_searches")(
+        self._kernel("begin_searches")(
             (1,), (LANES,),
             (self.source, np.int64(first), np.int64(last), arrows.node, np.int64(n), self.front, self.seen, self.sigma,
              np.int32(self.paths)),
@@ -192,24 +204,24 @@ class _Work:
     def _paths(self, active: Any, before: Any, into: Any, count: Any) -> None:
         side, arrows = self.arrows.into, self.arrows
         n, seen, sigma = np.int64(arrows.n), self.seen, self.sigma
-        _kernel("pull_paths")(
+        self._kernel("pull_paths")(
             (side.plan.blocks,), (THREADS,),
             (*_tasks(side), side.column, arrows.node, n, active, before, into, seen, sigma, self.piece, count),
         )  # fmt: skip
         if side.plan.long.size:
-            _kernel("finish_paths")(
+            self._kernel("finish_paths")(
                 (side.plan.long.size,), (LANES,),
                 (*_long(side, self.piece), arrows.node, n, active, into, seen, sigma, count),
             )  # fmt: skip
 
     def _masks(self, active: Any, before: Any, into: Any, count: Any) -> None:
         side = self.arrows.into
-        _kernel("pull_masks")(
+        self._kernel("pull_masks")(
             (side.plan.blocks,), (THREADS,),
             (*_tasks(side), side.column, active, before, into, self.seen, self.piece, count),
         )  # fmt: skip
         if side.plan.long.size:
-            _kernel("finish_masks")(
+            self._kernel("finish_masks")(
                 blocks(side.plan.long.size), (THREADS,), (*_long(side, self.piece), into, self.seen, count)
             )
 
@@ -220,13 +232,13 @@ class _Work:
         for level in range(self.levels - 1, -1, -1):
             front, ahead = self.masks[level], self.masks[level + 1]
             last = np.int32(level == self.levels - 1)
-            _kernel("pull_behind")(
+            self._kernel("pull_behind")(
                 (side.plan.blocks,), (THREADS,),
                 (*_tasks(side), side.column, *lanes, arrows.node, n, last, front, ahead, self.behind, self.sigma,
                  self.piece),
             )  # fmt: skip
             if side.plan.long.size:
-                _kernel("finish_behind")(
+                self._kernel("finish_behind")(
                     (side.plan.long.size,), (LANES,),
                     (*_long(side, self.piece), *lanes, arrows.node, n, front, self.behind, self.sigma),
                 )  # fmt: skip
@@ -234,7 +246,7 @@ class _Work:
     def add(self, first: int, last: int, squares: bool, total: Any, other: Any, again: Any) -> None:
         """To the sums over sources, by participant and block."""
         n = self.arrows.n
-        _kernel("add_lanes")(
+        self._kernel("add_lanes")(
             blocks(n, WARPS), (THREADS,),
             (*self._lanes(first, last), self.seen, self.sigma, np.int32(squares), total, other, again),
         )  # fmt: skip
@@ -245,16 +257,15 @@ class _Work:
 
         n = self.arrows.n
         out = cupy.empty((last - first, n), np.float64)
-        _kernel("lanes_to_rows")(blocks(n), (THREADS,), (*self._lanes(first, last), self.seen, self.sigma, out))
+        self._kernel("lanes_to_rows")(blocks(n), (THREADS,), (*self._lanes(first, last), self.seen, self.sigma, out))
         found: F8Array = out.get()
         return found
 
+    def _kernel(self, name: str) -> Any:
+        return module("breadth", self.width).get_function(name)
+
     def _lanes(self, first: int, last: int) -> tuple[Any, ...]:
         return self.source, np.int64(first), np.int64(last), self.arrows.node, np.int64(self.arrows.n)
-
-
-def _kernel(name: str) -> Any:
-    return module("breadth").get_function(name)
 
 
 def _tasks(side: Side) -> tuple[Any, ...]:

@@ -6,13 +6,27 @@
 // nothing moved for keeps the number that it has, which is the one that it would get. One writer a number, sums in a
 // stated order: up to 64 terms a warp's, in the CPU's order; up to 4096 a block's, in eight stretches; longer ones in
 // pieces of 4096. Atomics are on whole numbers alone, among them the bits of a largest change, which order as it does.
-#define LANES 32
+#ifndef WIDTH
+#define WIDTH 32  // lanes side by side; fewer where memory is short (in_chunks of _module.py)
+#endif
+#define LANES 32  // threads of a warp; those from WIDTH on are in no lane: their bits stay 0, they store nothing
 #define WARPS 8  // of a block
 #define ROWS 4   // short tasks that a warp takes
 #define PAST 8   // rounds over which the rate is taken
 #define ALL 0xffffffffu
 #define FLOOR 1e-10  // of the published code: a market that offers no more counts as one that offers 1 unit of money
 typedef unsigned long long u8;
+
+// Of lane `lane` of a row, or `idle` for a thread without a lane.
+__device__ double got(const double* x, long long row, int lane, double idle)
+{
+    return WIDTH == LANES || lane < WIDTH ? x[row * WIDTH + lane] : idle;
+}
+
+__device__ void put(double value, double* x, long long row, int lane)
+{
+    if (WIDTH == LANES || lane < WIDTH) x[row * WIDTH + lane] = value;
+}
 
 // Whether any lane of a warp has each bit.
 __device__ unsigned joined(unsigned word)
@@ -43,7 +57,7 @@ extern "C" __global__ void strike(
 {
     const long long q = begin + (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (q >= end) return;
-    const long long i = row[q], at = i * LANES + (lane[q] - first);
+    const long long i = row[q], at = i * WIDTH + (lane[q] - first);
     const unsigned bit = 1u << (lane[q] - first);
     down[at] = up[at] = most[at] = psi[q];
     atomicOr(struck + i, bit);
@@ -60,7 +74,7 @@ __device__ void sold(
 {
     lost = left = 0.0;
     for (long long i = begin; i < end; ++i) {
-        const double x = hit[i] ? h[i * LANES + lane] : 1.0;
+        const double x = hit[i] ? got(h, i, lane, 1.0) : 1.0;
         lost += out[i] * (1.0 - x);
         left += out[i] * x;
     }
@@ -101,7 +115,7 @@ extern "C" __global__ void __launch_bounds__(256) offers(
             piece[(2 * p + 1) * LANES + lane] = left;
             return;
         }
-        offer[(long long)target[b] * LANES + lane] = offered(total[target[b]], lost, left, published);
+        put(offered(total[target[b]], lost, left, published), offer, target[b], lane);
         if (lane == 0) asked[target[b]] = 1;
         return;
     }
@@ -113,7 +127,7 @@ extern "C" __global__ void __launch_bounds__(256) offers(
         if (lane == 0) asked[target[t]] = any != 0;
         if (!any) continue;
         sold(out, h, hit, begin[t], end[t], lane, lost, left);
-        offer[(long long)target[t] * LANES + lane] = offered(total[target[t]], lost, left, published);
+        put(offered(total[target[t]], lost, left, published), offer, target[t], lane);
     }
 }
 
@@ -130,7 +144,7 @@ extern "C" __global__ void finish_offers(
         lost += piece[2 * p * LANES + lane];
         left += piece[(2 * p + 1) * LANES + lane];
     }
-    offer[(long long)market[r] * LANES + lane] = offered(total[market[r]], lost, left, published);
+    put(offered(total[market[r]], lost, left, published), offer, market[r], lane);
     if (lane == 0) asked[market[r]] = 1;
 }
 
@@ -147,11 +161,10 @@ extern "C" __global__ void __launch_bounds__(256) feel(
         const bool looked = substitute ? asked[market[i]] && hit[i] && out[i] > 0.0 : changed[i] != 0;
         unsigned differ = 0;
         if (looked) {
-            const long long at = i * LANES + lane;
-            double lost = 1.0 - h[at];
-            if (substitute) lost = out[i] / fmax(out[i], offer[(long long)market[i] * LANES + lane]) * lost;
-            const bool otherwise = lost != felt[at];
-            if (otherwise) felt[at] = lost;
+            double lost = 1.0 - got(h, i, lane, 1.0);
+            if (substitute) lost = out[i] / fmax(out[i], got(offer, market[i], lane, 0.0)) * lost;
+            const bool otherwise = lost != got(felt, i, lane, lost);
+            if (otherwise) put(lost, felt, i, lane);
             differ = __ballot_sync(ALL, otherwise);
         }
         if (lane == 0) moved[i] = differ;
@@ -166,7 +179,7 @@ __device__ double pulled(
     double total = 0.0;
     for (long long e = begin; e < end; ++e) {
         const long long i = column[e];
-        if (hit[i]) total += weight[e] * felt[i * LANES + lane];
+        if (hit[i]) total += weight[e] * got(felt, i, lane, 0.0);
     }
     return total;
 }
@@ -192,7 +205,7 @@ extern "C" __global__ void __launch_bounds__(256) pull_runs(
             piece[(-1ll - target[b]) * LANES + lane] = total;
             return;
         }
-        sums[(long long)target[b] * LANES + lane] = total;
+        put(total, sums, target[b], lane);
         if (lane == 0) fresh[target[b]] = 1;
         return;
     }
@@ -201,7 +214,7 @@ extern "C" __global__ void __launch_bounds__(256) pull_runs(
         unsigned any = 0;
         for (long long e = begin[t] + lane; e < end[t]; e += LANES) any |= moved[column[e]];
         any = joined(any);
-        if (any) sums[(long long)target[t] * LANES + lane] = pulled(column, weight, felt, hit, begin[t], end[t], lane);
+        if (any) put(pulled(column, weight, felt, hit, begin[t], end[t], lane), sums, target[t], lane);
         if (lane == 0) fresh[target[t]] = any != 0;
     }
 }
@@ -216,7 +229,7 @@ extern "C" __global__ void finish_runs(
     if (r >= runs || !*live) return;
     double total = 0.0;
     for (long long p = bounds[r]; p < bounds[r + 1]; ++p) total += piece[p * LANES + lane];
-    sums[(long long)run[r] * LANES + lane] = total;
+    put(total, sums, run[r], lane);
     if (lane == 0) fresh[run[r]] = 1;
 }
 
@@ -226,9 +239,9 @@ __device__ double left_of(
     int lane)
 {
     double worst = 0.0;
-    for (long long r = first[t]; r < first[t + 1]; ++r) worst = fmax(worst, sums[r * LANES + lane]);
+    for (long long r = first[t]; r < first[t + 1]; ++r) worst = fmax(worst, got(sums, r, lane, 0.0));
     const double allowed = fmax(0.0, 1.0 - worst);
-    return struck[i] >> lane & 1 ? fmin(allowed, most[i * LANES + lane]) : allowed;
+    return struck[i] >> lane & 1 ? fmin(allowed, most[i * WIDTH + lane]) : allowed;
 }
 
 // Keep the largest of each lane in a block, then in all: bits of numbers >= 0 order as these do.
@@ -256,7 +269,7 @@ extern "C" __global__ void __launch_bounds__(256) take_left(
     double mine = 0.0;
     if (!alive) return;
     for (long long t = begin; t < begin + ROWS && t < n; ++t) {
-        const long long i = row[t], at = i * LANES + lane;
+        const long long i = row[t], at = i * WIDTH + lane;
         unsigned any = 0;
         for (long long r = first[t]; r < first[t + 1]; ++r) any |= fresh[r];
         unsigned differ = 0;
@@ -312,7 +325,7 @@ extern "C" __global__ void __launch_bounds__(256) score_rows(
     double total = 0.0, fell = 0.0, sank = 0.0;
     for (long long i = begin; i < begin + each && i < n; ++i) {
         if (!(hit[i] | hit_up[i])) continue;
-        const double hd = down[i * LANES + lane], hu = up[i * LANES + lane];
+        const double hd = got(down, i, lane, 1.0), hu = got(up, i, lane, 1.0);
         total += weight[i] * (1.0 - fmin(hd, hu));
         fell += weight[i] * (1.0 - hd);
         sank += weight[i] * (1.0 - hu);

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from ecograph.cpu.cascade_ahead import rounds_ahead
 from ecograph.cpu.cascade_network import Rule
-from ecograph.gpu._module import THREADS, blocks
+from ecograph.gpu._module import THREADS, blocks, in_chunks
 from ecograph.gpu.cascade_bounds import bound_of
 from ecograph.gpu.cascade_state import EACH, PAST, Held, State, bytes_needed, kernel, pull, to_device
-from ecograph.gpu.chains import LANES, WARPS
+from ecograph.gpu.chains import FEWEST, LANES, WARPS
 
 __all__ = ["Held", "bytes_needed", "run_lanes", "to_device"]
 
@@ -44,31 +44,35 @@ def run_lanes(
     struck = tuple(map(cupy.asarray, (network.seat[row[entry]], lane, psi[entry])))
     there = cupy.asarray(weighed)
     score, run = np.zeros((lanes, 3)), np.full((lanes, 3), np.nan)
-    for first in range(0, lanes, LANES):
-        part = slice(first, min(first + LANES, lanes))
-        group = _Group(held, rule, struck, ptr, part)
+
+    def cascade(first: int, last: int, width: int) -> None:
+        group = _Group(held, rule, struck, ptr, slice(first, last), width)
         group.rounds()
         found = group.score(there)
-        score[part], run[part, :2] = found[:, : part.stop - first].T, group.run[:, : part.stop - first].T
+        score[first:last], run[first:last, :2] = found[:, : last - first].T, group.run[:, : last - first].T
         if bounds:
-            run[part, 2] = group.bounds()[: part.stop - first]
+            run[first:last, 2] = group.bounds()[: last - first]
+
+    in_chunks(0, lanes, cascade, least=FEWEST, what="Cascades")
     back = np.argsort(order)
     return score[back], run[back]
 
 
 class _Group:
-    """Up to 32 lanes, each until it stops."""
+    """Up to ``width`` lanes, each until it stops."""
 
-    def __init__(self, held: Held, rule: Rule, shocks: tuple[Any, ...], ptr: I8Array, part: slice) -> None:
+    def __init__(self, held: Held, rule: Rule, shocks: tuple[Any, ...], ptr: I8Array, part: slice, width: int) -> None:
         import cupy
 
         n, down, up = held.n, held.down, held.up
-        self.held, self.rule = held, rule
-        self.down, self.up = State(held, down, substitute=rule.substitute), State(held, up, substitute=False)
-        self.most, self.struck = cupy.empty(n * LANES, np.float64), cupy.zeros(n, np.uint32)
-        kernel("no_loss")(blocks(n * LANES), (THREADS,), (self.down.h, self.up.h, np.int64(n * LANES)))
+        self.held, self.rule, self.width = held, rule, width
+        self.down, self.up = (
+            State(held, side, width, substitute=others) for side, others in ((down, rule.substitute), (up, False))
+        )
+        self.most, self.struck = cupy.empty(n * width, np.float64), cupy.zeros(n, np.uint32)
+        self._kernel("no_loss")(blocks(n * width), (THREADS,), (self.down.h, self.up.h, np.int64(n * width)))
         begin, end = ptr[part.start], ptr[part.stop]
-        kernel("strike")(
+        self._kernel("strike")(
             blocks(int(end - begin)), (THREADS,),
             (*shocks, np.int64(begin), np.int64(end), np.int32(part.start), self.down.h, self.up.h, self.most,
              self.struck, self.down.changed, self.up.changed, self.down.hit, self.up.hit),
@@ -78,6 +82,9 @@ class _Group:
         self.largest = cupy.zeros(2 * LANES, np.uint64)
         self.past, self.ran = cupy.zeros(2 * PAST * LANES, np.float64), cupy.zeros(2 * LANES, np.float64)
         self.run = np.zeros((2, LANES))
+
+    def _kernel(self, name: str) -> Any:
+        return kernel(name, self.width)
 
     def rounds(self) -> None:
         """Until no lane lives; that is looked at every so many rounds."""
@@ -92,13 +99,13 @@ class _Group:
         held, rule = self.held, self.rule
         for channel, state in enumerate((self.down, self.up)):
             pull(state, state.h, state.hit, state.changed, self.live, published=rule.published)
-            kernel("take_left")(
+            self._kernel("take_left")(
                 blocks(held.n, EACH), (THREADS,),
                 (state.side.row, state.side.first, state.sums, state.fresh, self.struck, self.most, np.int64(held.n),
                  np.int32(rule.published), self.live, state.h, state.changed, state.hit, np.int32(channel),
                  self.largest),
             )  # fmt: skip
-        kernel("decide")(
+        self._kernel("decide")(
             (1,), (LANES,),
             (self.largest, np.float64(rule.stop), np.int64(rule.limit), self.live, self.ran, self.past),
         )  # fmt: skip
@@ -110,10 +117,10 @@ class _Group:
         n, down, up = self.held.n, self.down, self.up
         (many,) = blocks(n, WARPS * SCORED)
         score, out = cupy.empty(3 * many * LANES, np.float64), cupy.empty(3 * LANES, np.float64)
-        kernel("score_rows")(
+        self._kernel("score_rows")(
             (many,), (THREADS,), (weight, down.h, up.h, down.hit, up.hit, np.int64(n), np.int64(SCORED), score)
         )
-        kernel("fold_scores")((1,), (3 * LANES,), (score, np.int64(many), out))
+        self._kernel("fold_scores")((1,), (3 * LANES,), (score, np.int64(many), out))
         found: F8Array = out.get().reshape(3, LANES)
         return found
 

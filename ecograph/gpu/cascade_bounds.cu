@@ -1,11 +1,25 @@
 // How far is a state from the greatest fixed point? What ecograph/cpu/cascade_bounds.py asks, of 32 lanes at a time; the
 // rounds in between are those of cascade.cu. `met` has a bit for each lane whose loss comes to a row, though too small
 // for float64 to tell. One writer a number; atomics are on whole numbers, or on bits that order as numbers do.
-#define LANES 32
+#ifndef WIDTH
+#define WIDTH 32  // lanes side by side; fewer where memory is short (in_chunks of _module.py)
+#endif
+#define LANES 32  // threads of a warp; those from WIDTH on are in no lane: their bits stay 0, they store nothing
 #define WARPS 8  // of a block
 #define ROWS 4   // rows that a warp takes
 #define ALL 0xffffffffu
 typedef unsigned long long u8;
+
+// Of lane `lane` of a row, or `idle` for a thread without a lane.
+__device__ double got(const double* x, long long row, int lane, double idle)
+{
+    return WIDTH == LANES || lane < WIDTH ? x[row * WIDTH + lane] : idle;
+}
+
+__device__ void put(double value, double* x, long long row, int lane)
+{
+    if (WIDTH == LANES || lane < WIDTH) x[row * WIDTH + lane] = value;
+}
 
 __device__ unsigned joined(unsigned word)
 {
@@ -20,7 +34,7 @@ extern "C" __global__ void __launch_bounds__(256) begin_met(
     const int lane = threadIdx.x % LANES;
     const long long first = ((long long)blockIdx.x * WARPS + threadIdx.x / LANES) * ROWS;
     for (long long i = first; i < first + ROWS && i < n; ++i) {
-        const unsigned word = hit[i] ? __ballot_sync(ALL, h[i * LANES + lane] < 1.0) : 0;
+        const unsigned word = hit[i] ? __ballot_sync(ALL, got(h, i, lane, 1.0) < 1.0) : 0;
         if (lane == 0) met[i] = word;
     }
 }
@@ -89,7 +103,7 @@ extern "C" __global__ void __launch_bounds__(256) lower_rows(
     const int lane = threadIdx.x % LANES;
     const long long first = ((long long)blockIdx.x * WARPS + threadIdx.x / LANES) * ROWS;
     for (long long i = first; i < first + ROWS && i < n; ++i)
-        h[i * LANES + lane] = lowered(kept[i * LANES + lane], met[i], lane, step[lane]);
+        put(lowered(got(kept, i, lane, 1.0), met[i], lane, step[lane]), h, i, lane);
 }
 
 // A round: take over, of rows met, surely no more than what is left (step[32 + lane] is more than it rounds up by), and
@@ -103,16 +117,16 @@ extern "C" __global__ void __launch_bounds__(256) rise_rows(
     const long long begin = ((long long)blockIdx.x * WARPS + warp) * ROWS;
     double mine = 0.0;
     for (long long t = begin; t < begin + ROWS && t < n; ++t) {
-        const long long i = row[t], at = i * LANES + lane;
+        const long long i = row[t];
         const unsigned word = met[i];
         if (!word) continue;
         double largest = 0.0;
-        for (long long r = first[t]; r < first[t + 1]; ++r) largest = fmax(largest, sums[r * LANES + lane]);
+        for (long long r = first[t]; r < first[t + 1]; ++r) largest = fmax(largest, got(sums, r, lane, 0.0));
         double left = fmax(0.0, 1.0 - largest);
-        if (struck[i] >> lane & 1) left = fmin(left, most[at]);
+        if (struck[i] >> lane & 1) left = fmin(left, most[i * WIDTH + lane]);
         const double risen = lowered(left, word, lane, step[LANES + lane]);
-        h[at] = risen;
-        mine = fmax(mine, lowered(kept[at], word, lane, step[lane]) - risen);
+        put(risen, h, i, lane);
+        mine = fmax(mine, lowered(got(kept, i, lane, 0.0), word, lane, step[lane]) - risen);
     }
     part[threadIdx.x] = mine;
     __syncthreads();

@@ -33,7 +33,7 @@ def bound_of(state: State, shocks: tuple[Any, Any], stop: float, rounds: F8Array
     if not lower.any():
         return bound
     met = _met(state)
-    slack, low = _slack(state, met), cupy.empty(state.held.n * LANES, np.float64)
+    slack, low = _slack(state, met), cupy.empty(state.held.n * state.width, np.float64)
     while (open_ := (lower > 0.0) & (lower < 1.0)).any():
         below = _rise(state, shocks, met, low, np.concatenate([lower, slack]), open_)
         bound = np.where(open_ & ~below, lower, bound)
@@ -51,8 +51,8 @@ def _estimate(past: F8Array, rounds: int) -> float:
     return newest * rate / (1.0 - rate)
 
 
-def _kernel(name: str) -> Any:
-    return module("cascade_bounds").get_function(name)
+def _kernel(state: State, name: str) -> Any:
+    return module("cascade_bounds", state.width).get_function(name)
 
 
 def _met(state: State) -> Any:
@@ -61,12 +61,12 @@ def _met(state: State) -> Any:
 
     n, side = state.held.n, state.side
     met, other = (cupy.empty(n, np.uint32) for _ in range(2))
-    _kernel("begin_met")(blocks(n, EACH), (THREADS,), (state.h, state.hit, np.int64(n), met))
+    _kernel(state, "begin_met")(blocks(n, EACH), (THREADS,), (state.h, state.hit, np.int64(n), met))
     grid = (n - side.narrow + blocks(side.narrow, EACH)[0],)
     more = True
     while more:
         grew = cupy.zeros(1, np.uint32)
-        _kernel("spread_met")(
+        _kernel(state, "spread_met")(
             grid, (THREADS,),
             (side.row, side.first, side.bound, side.column, np.int64(side.narrow), np.int64(n), met, other, grew),
         )  # fmt: skip
@@ -79,7 +79,9 @@ def _slack(state: State, met: Any) -> F8Array:
     import cupy
 
     n, side, longest = state.held.n, state.side, cupy.zeros(LANES, np.uint32)
-    _kernel("longest_met")(blocks(n, EACH), (THREADS,), (side.row, side.first, side.bound, met, np.int64(n), longest))
+    _kernel(state, "longest_met")(
+        blocks(n, EACH), (THREADS,), (side.row, side.first, side.bound, met, np.int64(n), longest)
+    )
     seats = int(np.diff(state.held.network.markets.ptr).max(initial=0)) if state.substitute else 0
     slack: F8Array = 2.0**-53 * (seats + 16) + 2.0**-53 * longest.get()
     return slack
@@ -94,15 +96,15 @@ def _rise(
     n, side, there = state.held.n, state.side, cupy.asarray(step)
     always, below = cupy.asarray(np.array([2**32 - 1], np.uint32)), cupy.asarray(np.ones(LANES, np.uint32))
     worst = cupy.zeros(LANES, np.uint64)
-    _kernel("lower_rows")(blocks(n, EACH), (THREADS,), (state.h, met, there, np.int64(n), low))
+    _kernel(state, "lower_rows")(blocks(n, EACH), (THREADS,), (state.h, met, there, np.int64(n), low))
     still = open_
     for tried in range(1, TRIES + 1):
         pull(state, low, met, met, always, published=False)
-        _kernel("rise_rows")(
+        _kernel(state, "rise_rows")(
             blocks(n, EACH), (THREADS,),
             (side.row, side.first, state.sums, *shocks, met, state.h, there, np.int64(n), low, worst),
         )  # fmt: skip
-        _kernel("decide_rise")((1,), (LANES,), (worst, below))
+        _kernel(state, "decide_rise")((1,), (LANES,), (worst, below))
         if tried % LOOK == 0:
             still = open_ & (below.get() > 0)
             if not still.any():

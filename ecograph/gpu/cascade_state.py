@@ -104,27 +104,27 @@ def _side(channel: Channel) -> Side:
 
 
 class State:
-    """One channel of 32 cascades: ``h`` is what is left, the rest as in cascade.cu."""
+    """One channel of ``width`` cascades: ``h`` is what is left, the rest as in cascade.cu."""
 
-    def __init__(self, held: Held, side: Side, *, substitute: bool) -> None:
+    def __init__(self, held: Held, side: Side, width: int, *, substitute: bool) -> None:
         import cupy
 
         n, made = held.n, side.tasks.plan
-        self.held, self.side, self.substitute = held, side, substitute
-        self.h = cupy.empty(n * LANES, np.float64)
-        self.felt, self.sums = cupy.zeros(n * LANES, np.float64), cupy.zeros(side.runs * LANES, np.float64)
+        self.held, self.side, self.width, self.substitute = held, side, width, substitute
+        self.h = cupy.empty(n * width, np.float64)
+        self.felt, self.sums = cupy.zeros(n * width, np.float64), cupy.zeros(side.runs * width, np.float64)
         self.changed, self.hit = (cupy.zeros(n, np.uint32) for _ in range(2))
         self.moved, self.fresh = cupy.empty(n, np.uint32), cupy.empty(side.runs, np.uint32)
         markets = held.sellers.plan if substitute else None
-        self.offer = cupy.empty(held.total.size * LANES if substitute else 0, np.float64)
+        self.offer = cupy.empty(held.total.size * width if substitute else 0, np.float64)
         self.asked = cupy.empty(held.total.size if substitute else 0, np.uint32)
         pieces = max(int(made.bounds[-1]), 2 * int(markets.bounds[-1]) if markets else 0)
         self.piece = cupy.empty((pieces + 1) * LANES, np.float64)
 
 
-def kernel(name: str) -> Any:
-    """Of cascade.cu."""
-    return module("cascade").get_function(name)
+def kernel(name: str, width: int = LANES) -> Any:
+    """Of cascade.cu, for so many lanes."""
+    return module("cascade", width).get_function(name)
 
 
 def pull(state: State, h: Any, hit: Any, changed: Any, live: Any, *, published: bool) -> None:
@@ -132,28 +132,28 @@ def pull(state: State, h: Any, hit: Any, changed: Any, live: Any, *, published: 
 
     Two launches, one more where others stand in, and one more each where runs or markets are long.
     """
-    held, side = state.held, state.side
+    held, side, width = state.held, state.side, state.width
     if state.substitute:
         markets, offered = held.sellers, (live, np.int32(published), state.offer, state.asked)
-        kernel("offers")(
+        kernel("offers", width)(
             (markets.plan.blocks,), (THREADS,),
             (*markets.given(), held.out, held.total, h, hit, changed, *offered, state.piece),
         )  # fmt: skip
         if markets.plan.long.size:
-            kernel("finish_offers")(
+            kernel("finish_offers", width)(
                 (markets.plan.long.size,), (LANES,), (*markets.longs(state.piece), held.total, *offered)
             )
-    kernel("feel")(
+    kernel("feel", width)(
         blocks(held.n, EACH), (THREADS,),
         (held.out, held.market, h, hit, changed, state.asked, state.offer, np.int64(held.n),
          np.int32(state.substitute), live, state.felt, state.moved),
     )  # fmt: skip
-    kernel("pull_runs")(
+    kernel("pull_runs", width)(
         (side.tasks.plan.blocks,), (THREADS,),
         (*side.tasks.given(), side.column, side.weight, state.felt, hit, state.moved, live, state.sums, state.fresh,
          state.piece),
     )  # fmt: skip
     if side.tasks.plan.long.size:
-        kernel("finish_runs")(
+        kernel("finish_runs", width)(
             (side.tasks.plan.long.size,), (LANES,), (*side.tasks.longs(state.piece), live, state.sums, state.fresh)
         )

@@ -10,7 +10,10 @@
 //   long    a block a piece of a row; finish_rows adds the pieces in order
 //
 // Blocks of the first `wide` tasks come first: they last longest.
-#define LANES 32
+#ifndef WIDTH
+#define WIDTH 32  // lanes side by side; fewer where memory is short (in_chunks of _module.py)
+#endif
+#define LANES WIDTH  // of them a group of threads, here called a warp: the order of sums is that of 32
 #define WARPS 8  // of a block
 #define ROWS 4   // short rows that a warp takes, so that sizes of changes are few
 
@@ -114,6 +117,13 @@ extern "C" __global__ void begin_lanes(const int* start, double* d, double* x)
     if (at < 0) return;
     d[at] = 1.0;
     x[at] = 1.0;
+}
+
+// Lanes that are done change no more: x stays, and a lane's result doesn't depend on who is beside it.
+extern "C" __global__ void still_lanes(const int* done, double* d, long long count)
+{
+    const long long at = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    if (at < count && done[at % LANES]) d[at] = 0.0;
 }
 
 // By lane the sums of the positive and the negative parts of e + y - x, which for y = G x tells how far x is from the

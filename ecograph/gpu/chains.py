@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecograph.gpu._module import THREADS, module, shortfall
+from ecograph.gpu._module import LANES, THREADS, blocks, in_chunks, module, shortfall
 
 __all__ = [
-    "LANES", "LOOK", "ONE", "PIECE", "SHORT", "Kept", "Plan", "Rows", "bytes_at_most", "bytes_needed", "plan",
+    "FEWEST", "LANES", "LOOK", "ONE", "PIECE", "SHORT", "Kept", "Plan", "Rows", "bytes_at_most", "bytes_needed", "plan",
     "pull_lanes", "to_device",
 ]  # fmt: skip
 
-LANES = 32  # side by side: a warp
+FEWEST = 8  # lanes at a time where memory is short: their values are two sectors of 32 bytes
 WARPS, ROWS = THREADS // LANES, 4  # of a block; short rows a warp takes. As in chains.cu
 SHORT = 64  # arrows; up to so many a row is a warp's
 PIECE = 4096  # arrows; up to so many a row is a block's, and a longer one is cut into such pieces
@@ -145,14 +145,18 @@ def pull_lanes(
     """X = sum_t (by G)^t e of each lane, (n, lanes), from below; its last change; the number of steps.
 
     e is 1 in row ``start[l]`` of lane l (-1: nowhere), or column l of ``start``. With ``hold``, chains end where they
-    come back to the row in ``start``. Steps end when every lane has changed by <= ``goal``, summed over rows times
+    come back to the row in ``start``. Steps of a lane end when it has changed by <= ``goal``, summed over rows times
     ``weight`` (None: 1), which is looked at every ``LOOK`` steps, or after ``most``. Before a look x jumps as far along
     the last change as it may and stay below, as on the CPU. If no column of by G sums to more than q < 1, what x lacks
-    is <= q / (1 - q) times the change.
+    is <= q / (1 - q) times the change. No lane depends on those beside it: fewer of them, where memory is short, give
+    the same bits.
     """
-    lanes = start.shape[-1]
-    parts = [_some_lanes(rows, start[..., k : k + LANES], goal, most, by, hold, weight, tick)
-             for k in range(0, lanes, LANES)]  # fmt: skip
+    parts: list[tuple[Any, Any, int]] = []
+
+    def run(first: int, last: int, width: int) -> None:
+        parts.append(_some_lanes(rows, start[..., first:last], width, goal, most, by, hold, weight, tick))
+
+    in_chunks(0, start.shape[-1], run, least=FEWEST, what="Sums over chains")
     if not parts:
         return np.zeros((rows.n, 0)), np.zeros(0), 0
     x, change, steps = zip(*parts, strict=True)
@@ -160,30 +164,30 @@ def pull_lanes(
 
 
 def _some_lanes(
-    rows: Rows, start: Any, goal: float, most: int, by: float, hold: bool, weight: Any, tick: Any
+    rows: Rows, start: Any, width: int, goal: float, most: int, by: float, hold: bool, weight: Any, tick: Any
 ) -> tuple[Any, Any, int]:
-    """At most 32 of them; the others of the 32 start nowhere and stay 0."""
+    """At most ``width`` of them; the others start nowhere and stay 0."""
     import cupy
 
-    lanes, nobody = start.shape[-1], np.full(LANES, -1, np.int32)
+    lanes, nobody = start.shape[-1], np.full(width, -1, np.int32)
     if start.ndim == 2:
-        d = cupy.asarray(np.concatenate([start, np.zeros((rows.n, LANES - lanes))], axis=1))
+        d = cupy.asarray(np.concatenate([start, np.zeros((rows.n, width - lanes))], axis=1))
         x, held = d.copy(), cupy.asarray(nobody)
     else:
         held = cupy.asarray(np.concatenate([start, nobody[lanes:]]).astype(np.int32))
         d, x = begun(rows, held)
         held = held if hold else cupy.asarray(nobody)
     given = by, held, rows.ones if weight is None else cupy.asarray(weight)
-    moved, steps = sum_lanes(rows, given, [d, cupy.empty((rows.n, LANES), np.float64)], x, goal, most, tick)[:2]
+    moved, steps = sum_lanes(rows, given, [d, cupy.empty((rows.n, width), np.float64)], x, goal, most, tick, lanes)[:2]
     return x.get()[:, :lanes], moved[:lanes], steps
 
 
 def begun(rows: Rows, start: Any) -> tuple[Any, Any]:
-    """Two times 32 lanes that are 1 in the row that ``start`` tells, and else 0."""
+    """Two times as many lanes as ``start`` has that are 1 in the row that it tells, and else 0."""
     import cupy
 
-    d, x = (cupy.zeros((rows.n, LANES), np.float64) for _ in range(2))
-    module("chains").get_function("begin_lanes")((1,), (LANES,), (start, d, x))
+    d, x = (cupy.zeros((rows.n, start.size), np.float64) for _ in range(2))
+    module("chains", start.size).get_function("begin_lanes")((1,), (start.size,), (start, d, x))
     return d, x
 
 
@@ -196,73 +200,91 @@ class Sums(NamedTuple):
     slowest: Any
 
 
-def sums(rows: Rows) -> Sums:
+def sums(rows: Rows, lanes: int) -> Sums:
     """Memory for it."""
     import cupy
 
-    told = max(rows.changes, stretch_blocks(rows.n * LANES)) + 1
-    sizes = (int(rows.plan.bounds[-1]) + 1) * LANES, told * LANES, LANES, LANES
+    told = max(rows.changes, stretch_blocks(rows.n * lanes, lanes)) + 1
+    sizes = (int(rows.plan.bounds[-1]) + 1) * lanes, told * lanes, lanes, lanes
     return Sums(*(cupy.empty(size, np.float64) for size in sizes))
 
 
-def sum_lanes(rows: Rows, given: Any, d: list[Any], x: Any, goal: float, most: int, tick: Any) -> tuple[Any, int, Sums]:
-    """Step until all is there, with two places for the change; x takes it up."""
-    made = sums(rows)
-    moved, steps = np.full(LANES, np.inf), 0
-    while steps < most and not (moved <= goal).all():
+def sum_lanes(
+    rows: Rows, given: Any, d: list[Any], x: Any, goal: float, most: int, tick: Any, used: int | None = None
+) -> tuple[Any, int, Sums]:
+    """Step until all is there, with two places for the change; x takes it up. Lanes from ``used`` on are empty."""
+    lanes = x.shape[1]
+    made = sums(rows, lanes)
+    done, steps = np.arange(lanes) >= (lanes if used is None else used), 0
+    moved = np.where(done, 0.0, np.inf)
+    while steps < most and not done.all():
         steps += 1
         far = steps % LOOK == 0
         look = steps % LOOK == 0 or steps == most
         step(rows, given, d[0], d[1], x, made, look and not far)
         d.reverse()
         if look:
-            count = stretch(d[1], d[0], x, given[2], LANES, made) if far else rows.changes
-            moved = folded(made.change, count, made.total)
+            count = stretch(d[1], d[0], x, given[2], lanes, made) if far else rows.changes
+            moved = np.where(done, moved, folded(made.change, count, made.total))
+            done, before = moved <= goal, done
+            if (done != before).any() and not done.all():
+                _still(done, d[0])
             if tick:
                 tick(float(moved.max()))
     return moved, steps, made
 
 
-def stretch_blocks(count: int) -> int:
-    """How many blocks look at so many values."""
-    return -(-count // (LANES * WARPS * ROWS))
+def _still(done: NDArray[np.bool_], d: Any) -> None:
+    """Lanes that are done change no more."""
+    import cupy
+
+    kernel = module("chains", done.size).get_function("still_lanes")
+    kernel(blocks(d.size), (THREADS,), (cupy.asarray(done.astype(np.int32)), d, np.int64(d.size)))
+
+
+def stretch_blocks(count: int, lanes: int = LANES) -> int:
+    """How many blocks look at so many values, ``lanes`` in a line."""
+    return -(-count // (lanes * WARPS * ROWS))
 
 
 def stretch(before: Any, d: Any, x: Any, weight: Any, lanes: int, made: Any) -> int:
-    """The longest jump along the last change that stays below the answer, of 32 lanes or 1: three launches.
+    """The longest jump along the last change that stays below the answer, of 8 to 32 lanes or 1: three launches.
 
     ``made`` has room for what blocks tell: change and slowest. Returns how many blocks did.
     """
-    kernels, count, size = module("chains"), stretch_blocks(d.size), np.int64(d.size)
-    kernels.get_function("slowest_lanes")((count,), (THREADS,), (before, d, made.change, size))
+    line = LANES if lanes == 1 else lanes
+    kernels, count, size, threads = module("chains", line), stretch_blocks(d.size, line), np.int64(d.size), WARPS * line
+    kernels.get_function("slowest_lanes")((count,), (threads,), (before, d, made.change, size))
     kernels.get_function("fold_slowest")(
-        (1,), (THREADS,), (made.change, np.int64(count), np.int32(lanes), made.slowest)
+        (1,), (threads,), (made.change, np.int64(count), np.int32(lanes), made.slowest)
     )
     kernels.get_function("stretch_lanes")(
-        (count,), (THREADS,), (made.slowest, before, weight, np.int32(lanes), d, x, made.change, size)
+        (count,), (threads,), (made.slowest, before, weight, np.int32(lanes), d, x, made.change, size)
     )
     return count
 
 
 def folded(change: Any, blocks: int, total: Any) -> Any:
     """What blocks told, as one number a lane: a launch and a read."""
-    module("chains").get_function("sum_changes")((1,), (THREADS,), (change, np.int64(blocks), total))
+    lanes = total.size
+    module("chains", lanes).get_function("sum_changes")((1,), (WARPS * lanes,), (change, np.int64(blocks), total))
     return total.get()
 
 
 def step(rows: Rows, given: Any, d: Any, other: Any, x: Any, made: Sums, look: bool) -> None:
     """One launch, and a second only where there are long rows."""
-    kernels, shared = module("chains"), rows.plan
+    lanes, shared = d.shape[1], rows.plan
+    kernels = module("chains", lanes)
     piece, change = made.piece, made.change
     by, held, weight = given
     kernels.get_function("pull_lanes")(
-        (shared.blocks,), (THREADS,),
+        (shared.blocks,), (WARPS * lanes,),
         (rows.begin, rows.end, rows.target, np.int64(shared.wide), np.int64(shared.target.size), rows.column,
          rows.value, np.int32(rows.own), np.float64(by), held, weight, d, other, x, piece, change, np.int32(look)),
     )  # fmt: skip
     if shared.long.size:
         kernels.get_function("finish_rows")(
-            (shared.long.size,), (LANES,),
+            (shared.long.size,), (lanes,),
             (rows.long, rows.bounds, piece, np.int64(shared.long.size), np.float64(by), held, weight, other, x, change,
              np.int64(shared.blocks), np.int32(look)),
         )  # fmt: skip

@@ -118,7 +118,10 @@ extern "C" __global__ void normal_rows(u8 seed, u8 replicate, const u8* key, dou
 // Replicates side by side, 32 of them from `replicate` on: lane = column, a warp an arrow or a row. What the lanes of
 // arrow q carry is p[32 place[q]] to p[32 place[q] + 31]. Together they are the twin of cpu/replicates.py::draw_shares:
 // its operations in its order, but with all arrows at once.
-#define LANES 32
+#ifndef WIDTH
+#define WIDTH 32  // lanes side by side; fewer where memory is short (in_chunks of _module.py)
+#endif
+#define LANES WIDTH
 
 // An arrow's amount: its ties tie_ptr[q] to tie_ptr[q + 1] - 1, each drawn anew.
 extern "C" __global__ void __launch_bounds__(256) draw_amounts(

@@ -39,8 +39,7 @@ class Drawn(NamedTuple):
     """What stays on the device: ties, and rows whose values are drawn anew for each 32 replicates."""
 
     ties: Ties
-    rows: Rows
-    total: Any  # by receiver and lane
+    rows: Rows  # without values
     at: Any  # rows that are asked for
 
 
@@ -78,49 +77,53 @@ def ties_to_device(
 
     if lacking := shortfall(replicate_bytes(ptr.size - 1, column.size, ties.weight.size, at.size)):
         raise MemoryError(lacking)
-    rows = to_device(ptr, column, np.zeros(0))._replace(value=cupy.empty(column.size * LANES, np.float64), own=True)
-    there = Ties(*map(cupy.asarray, ties))
-    return Drawn(there, rows, cupy.empty(ties.cost.size * LANES, np.float64), cupy.asarray(at))
+    rows = to_device(ptr, column, np.zeros(0))._replace(own=True)
+    return Drawn(Ties(*map(cupy.asarray, ties)), rows, cupy.asarray(at))
 
 
-def draw_shares(drawn: Drawn, seed: int, replicate: int, keep: float, damping: float) -> None:
-    """Values of the rows for 32 replicates from ``replicate`` on: the shares of inputs of each receiver."""
-    ties, p, kernels = drawn.ties, drawn.rows.value, module("draws")
+def draw_shares(drawn: Drawn, seed: int, replicate: int, keep: float, damping: float, lanes: int = LANES) -> Rows:
+    """The rows, with values for ``lanes`` replicates from ``replicate`` on: the shares of inputs of each receiver."""
+    import cupy
+
+    ties, kernels = drawn.ties, module("draws", lanes)
     arrows, receivers = ties.place.size, ties.cost.size
+    p = cupy.empty(drawn.rows.column.size * lanes, np.float64)
+    total = cupy.empty(receivers * lanes, np.float64)  # by receiver and lane
     kernels.get_function("draw_amounts")(
-        blocks(arrows * LANES), (THREADS,),
+        blocks(arrows * lanes), (THREADS,),
         (np.uint64(seed), np.uint64(replicate), ties.tie_ptr, ties.weight, ties.factor, ties.shape, ties.key,
          ties.place, p, np.int64(arrows)),
     )  # fmt: skip
     kernels.get_function("total_rows")(
-        blocks(receivers * LANES), (THREADS,),
-        (ties.arrow_ptr, ties.place, ties.cost, p, drawn.total, np.int64(receivers)),
+        blocks(receivers * lanes), (THREADS,),
+        (ties.arrow_ptr, ties.place, ties.cost, p, total, np.int64(receivers)),
     )  # fmt: skip
     kernels.get_function("share_arrows")(
-        blocks(arrows * LANES), (THREADS,),
-        (ties.receiver, ties.place, drawn.total, np.float64(keep), np.float64(damping), p, np.int64(arrows)),
+        blocks(arrows * lanes), (THREADS,),
+        (ties.receiver, ties.place, total, np.float64(keep), np.float64(damping), p, np.int64(arrows)),
     )  # fmt: skip
+    return drawn.rows._replace(value=p)
 
 
-def rooted_lanes(drawn: Drawn, start: int, goal: float, most: int) -> tuple[F8Array, F8Array, F8Array, F8Array]:
-    """X = sum_t G^t e at the rows asked for, (rows, 32), of chains that begin in row ``start``; and of each lane:
+def rooted_lanes(
+    rows: Rows, at: Any, start: int, goal: float, most: int, lanes: int = LANES
+) -> tuple[F8Array, F8Array, F8Array, F8Array]:
+    """X = sum_t G^t e at the rows ``at``, (rows, lanes), of chains that begin in row ``start``; and of each lane:
 
     its last change, and the sums of the positive and negative parts of e + G x - x, computed afresh.
     """
     import cupy
 
-    rows, kernels = drawn.rows, module("chains")
-    first = cupy.asarray(np.full(LANES, start, np.int32))
+    kernels, threads = module("chains", lanes), WARPS * lanes
+    first = cupy.asarray(np.full(lanes, start, np.int32))
     d, x = begun(rows, first)
-    two = [d, cupy.empty((rows.n, LANES), np.float64)]
-    given = 1.0, cupy.asarray(np.full(LANES, -1, np.int32)), rows.ones
+    two = [d, cupy.empty((rows.n, lanes), np.float64)]
+    given = 1.0, cupy.asarray(np.full(lanes, -1, np.int32)), rows.ones
     left, _, made = sum_lanes(rows, given, two, x, goal, most, None)
     step(rows, given, x, two[0], two[1], made, False)  # two[0] is G x, and nobody needs two[1] any more
     count = -(-rows.n // (WARPS * ROWS))
-    plus, minus = (cupy.empty((count + 1) * LANES, np.float64) for _ in range(2))
-    kernels.get_function("residual_rows")((count,), (THREADS,), (first, two[0], x, plus, minus, np.int64(rows.n)))
-    out = cupy.empty((drawn.at.size, LANES), np.float64)
-    kernels.get_function("take_rows")(
-        blocks(drawn.at.size, WARPS), (THREADS,), (drawn.at, x, out, np.int64(drawn.at.size))
-    )
+    plus, minus = (cupy.empty((count + 1) * lanes, np.float64) for _ in range(2))
+    kernels.get_function("residual_rows")((count,), (threads,), (first, two[0], x, plus, minus, np.int64(rows.n)))
+    out = cupy.empty((at.size, lanes), np.float64)
+    kernels.get_function("take_rows")(blocks(at.size, WARPS), (threads,), (at, x, out, np.int64(at.size)))
     return out.get(), left, folded(plus, count, made.total), folded(minus, count, made.total)

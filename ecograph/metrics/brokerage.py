@@ -113,7 +113,7 @@ def choose_searches(device: str, dependence: Dependence, sources: int) -> Choice
     """Where ``brokerage_rows`` searches, in hops."""
     arrows = dependence.provider.size
     needs = breadth.bytes_needed(dependence.ptr.size - 1, arrows, kernels.ROWS)
-    return choose(device, needs, arrows * sources // EACH)
+    return choose(device, needs, arrows * sources // EACH, what="brokerage")
 
 
 def _rows(

@@ -119,7 +119,7 @@ def esri(
     rule = rule_of(substitution, reference, tol)
     shocks = Shocks(np.arange(len(eco) + 1), np.arange(len(eco), dtype=np.int32), np.zeros(len(eco)))
     weight = weights_of(eco, weights, built.out)
-    chosen, held = where(device, built, shocks)
+    chosen, held = where(device, built, shocks, "esri")
     columns = cascades(built, rule, shocks, weight, progress, held=held)
     parameters = _parameters(essentiality, substitution, layer, relation_weights, normalise, tol, reference, device)
     return CascadeResult(
@@ -202,7 +202,7 @@ def cascade_loss(
     lost = [lost_by(eco, closure) for closure in given]
     rule = rule_of(substitution, reference, tol)
     shocks = pack(lost)
-    chosen, held = where(device, built, shocks)
+    chosen, held = where(device, built, shocks, "cascade_loss")
     columns = cascades(built, rule, shocks, weight, progress, held=held)
     if interaction:
         columns = _with_interaction(columns, lost, built, rule, weight, held)
@@ -226,6 +226,7 @@ def eps_sensitivity(
     layer: str | None = None,
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
+    device: str = "auto",
 ) -> pl.DataFrame:
     r"""How a score in the published style moves as its stopping threshold falls.
 
@@ -238,7 +239,7 @@ def eps_sensitivity(
     ----------
     eco : the ecosystem, or a view of it.
     eps : thresholds in [0, 0.1], each run from the start.
-    essentiality, substitution, weights, layer, relation_weights, normalise : as for ``esri``.
+    essentiality, substitution, weights, layer, relation_weights, normalise, device : as for ``esri``.
 
     Returns
     -------
@@ -247,11 +248,11 @@ def eps_sensitivity(
 
     Raises
     ------
-    EcographError, UnitError, WindowError, ConvergenceError : as for ``esri``.
+    EcographError, UnitError, WindowError, ConvergenceError, DeviceError : as for ``esri``.
 
     Notes
     -----
-    Costs as much as ``esri`` once a threshold.
+    Costs as much as ``esri`` once a threshold; on a device the network is copied once for all.
 
     Examples
     --------
@@ -272,11 +273,11 @@ def eps_sensitivity(
     built = build(eco, essentiality, layer, relation_weights, normalise)
     weight = weights_of(eco, weights, built.out)
     shocks = Shocks(np.arange(len(eco) + 1), np.arange(len(eco), dtype=np.int32), np.zeros(len(eco)))
+    held = where(device, built, shocks, "eps_sensitivity")[1]
     frames = []
     for each in eps:
-        columns = cascades(
-            built, kernels.Rule(substitution == "market", True, float(each), PUBLISHED_LIMIT), shocks, weight, None
-        )
+        rule = kernels.Rule(substitution == "market", True, float(each), PUBLISHED_LIMIT)
+        columns = cascades(built, rule, shocks, weight, None, held=held)
         frame = pl.DataFrame({"id": eco.ids, **columns}).select("id", "total", "down", "up", "iterations")
         frames.append(frame.select(pl.lit(float(each)).alias("eps"), pl.all()))
     return pl.concat(frames)

@@ -86,11 +86,11 @@ def name_of(eco: Ecosystem, rows: NDArray[np.int64], kept: NDArray[np.float64]) 
     return " + ".join(some) + (f" + {rows.size - 5:,} more" if rows.size > 5 else "")
 
 
-def where(device: str, built: Built, shocks: Shocks) -> tuple[Choice, gpu.Held | None]:
+def where(device: str, built: Built, shocks: Shocks, what: str) -> tuple[Choice, gpu.Held | None]:
     """The device for these shocks, and why; the network on it, copied once, or None for the CPU."""
     network = built.network
     passed = (network.down.column.size + network.up.column.size) * (shocks.ptr.size - 1)
-    chosen = choose(device, gpu.bytes_needed(network, shocks.row.size), passed)
+    chosen = choose(device, gpu.bytes_needed(network, shocks.row.size), passed, what=what)
     if chosen.device == "cpu":
         return chosen, None
     with guarded("cascades"):

@@ -99,7 +99,7 @@ def pagerank(
     restart = _lanes(eco, personalization)
     dangle = restart if dangling is None else np.repeat(spread(eco, dangling, "dangling")[:, None], restart.shape[1], 1)
     start = restart if nstart is None else np.repeat(spread(eco, nstart, "nstart")[:, None], restart.shape[1], 1)
-    if gpu.on_gpu(device, graph.n, graph.into.column.size, restart.shape[1] + (dangling is not None)):
+    if gpu.on_gpu("pagerank", device, graph.n, graph.into.column.size, restart.shape[1] + (dangling is not None)):
         with track(progress, "pagerank", float(-np.log10(tol))) as tick:
             start, error, steps = gpu.pagerank(
                 graph, _unit_of(graph, weight is not None), restart, None if dangling is None else dangle[:, :1], alpha,
@@ -239,7 +239,8 @@ def katz_centrality(
     graph = tie_graph(eco, weight=weight, reverse=reverse, layer=layer, relation_weights=relation_weights,
                       normalise=normalise)  # fmt: skip
     given = graph.into, alpha, _sources(eco, beta), max_iter, tol, progress
-    x = _walks_on_gpu(*given) if gpu.on_gpu(device, graph.n, graph.into.column.size) else _sum_walks(*given)
+    there = gpu.on_gpu("katz_centrality", device, graph.n, graph.into.column.size)
+    x = _walks_on_gpu(*given) if there else _sum_walks(*given)
     return x / np.sqrt((x * x).sum()) if normalized else x
 
 
@@ -371,7 +372,7 @@ def hits(
     h = np.full(graph.n, 1.0 / graph.n) if nstart is None else spread(eco, nstart, "nstart")
     with track(progress, "hits", float(-np.log10(tol))) as tick:
         steps = 0
-        if gpu.on_gpu(device, graph.n, graph.into.column.size, copies=2):
+        if gpu.on_gpu("hits", device, graph.n, graph.into.column.size, copies=2):
             h, steps = gpu.hub_scores(graph, h, tol, max_iter, _towards(tick, tol))
         for _ in range(max(1, max_iter - steps)):
             a = _unit(kernels.pull(graph.into.ptr, graph.into.column, graph.into.amount, h))
@@ -464,7 +465,7 @@ def eigenvector_centrality(
     error = np.inf
     with track(progress, "eigenvector", float(-np.log10(tol))) as tick:
         steps = 0
-        if gpu.on_gpu(device, graph.n, graph.into.column.size):
+        if gpu.on_gpu("eigenvector_centrality", device, graph.n, graph.into.column.size):
             x, steps = gpu.eigenvector(graph, x, tol, max_iter, _towards(tick, tol))
             x /= _norm(x)
         for _ in range(max(1, max_iter - steps)):

@@ -26,10 +26,10 @@ I8Array = NDArray[np.int64]
 Told = Callable[[float], None]
 
 
-def on_gpu(device: str, n: int, arrows: int, lanes: int = 1, copies: int = 1) -> bool:
-    """Is it the device that is taken, for ``copies`` of the arrows?"""
+def on_gpu(what: str, device: str, n: int, arrows: int, lanes: int = 1, copies: int = 1) -> bool:
+    """Is it the device that is taken, for ``copies`` of the arrows? ``what`` is the metric."""
     needs = bytes_at_most(n, arrows, min(max(lanes, ONE), LANES)) + (copies - 1) * bytes_at_most(n, arrows, 0)
-    return choose(device, needs, arrows * lanes).device == "gpu"
+    return choose(device, needs, arrows * lanes, what=what).device == "gpu"
 
 
 def pagerank(

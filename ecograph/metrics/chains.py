@@ -79,7 +79,7 @@ def choose_device(device: str, dependence: Dependence, order: NDArray[np.int32],
     """
     n, arrows = order.size, arrows_of(dependence, order)
     needs = gpu.bytes_at_most(n, arrows, max(lanes, gpu.ONE)) + 3 * gpu.bytes_at_most(n, arrows, 0)
-    return choose(device, needs + more, arrows * lanes)
+    return choose(device, needs + more, arrows * lanes, what="sums over chains")
 
 
 def arrows_of(dependence: Dependence, order: NDArray[np.int32]) -> int:

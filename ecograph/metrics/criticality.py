@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from ecograph.device import Choice
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
 from ecograph.metrics.cascade_network import Essentiality, build
-from ecograph.metrics.cascade_run import Shocks, cascades, check_rule, rule_of
+from ecograph.metrics.cascade_run import Shocks, cascades, check_rule, rule_of, where
 from ecograph.progress import Progress
 
 __all__ = ["TOL", "criticality_rows"]
@@ -30,9 +31,10 @@ def criticality_rows(
     normalise: str | None = None,
     leak: float = 0.0,
     tol: float = TOL,
+    device: str = "cpu",
     progress: Progress = None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """``down`` = 1 - hd_o and ``up`` = 1 - hu_o after closing each of ``rows`` alone; both in [0, 1].
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Choice]:
+    """``down`` = 1 - hd_o and ``up`` = 1 - hu_o after closing each of ``rows`` alone, both in [0, 1]; where, and why.
 
     With all inputs linear and no substitution, ``down`` is reach f_ok: the chance that a chain of dependence from o
     ever needs k. That holds in closed classes too: for k in a class that o is outside of it is the chance to enter
@@ -48,5 +50,6 @@ def criticality_rows(
     weight = np.zeros(len(eco))
     weight[o] = 1.0
     shocks = Shocks(np.arange(rows.size + 1), rows.astype(np.int32), np.zeros(rows.size))
-    found = cascades(built, rule_of(substitution, False, tol), shocks, weight, progress, bounds=False)
-    return found["down"].to_numpy(), found["up"].to_numpy()
+    chosen, held = where(device, built, shocks, "criticality")
+    found = cascades(built, rule_of(substitution, False, tol), shocks, weight, progress, bounds=False, held=held)
+    return found["down"].to_numpy(), found["up"].to_numpy(), chosen

@@ -229,7 +229,7 @@ def core_number(eco: Ecosystem, *, layer: str | None = None, device: str = "auto
     graph = tie_graph(eco, weight=None, layer=layer)
     given = graph.into.ptr, graph.into.column, graph.out.ptr, graph.out.column
     arrows = graph.out.column.size
-    if choose(device, core.bytes_needed(graph.n, arrows), 2 * arrows).device == "cpu":
+    if choose(device, core.bytes_needed(graph.n, arrows), 2 * arrows, what="core_number").device == "cpu":
         return kernels.core_numbers(*given)
     with guarded("core numbers"):
         return core.core_numbers(*given)

@@ -354,7 +354,7 @@ def _sum(operator: Dependence, start: F8Array, tol: float, device: str, progress
     """Start + Q start + Q^2 start + ..., each value to a relative ``tol``."""
     x, d, begun, since, error = start.copy(), start, start, np.zeros_like(start), np.inf
     with track(progress, "totals", float(-np.log10(tol))) as tick:
-        if on_gpu(device, start.size, operator.provider.size):
+        if on_gpu("sums over chains", device, start.size, operator.provider.size):
             found, error, _ = walks(operator.ptr, operator.provider, operator.value, 1.0, start, tol, MOST,
                                     lambda left: tick(float(-np.log10(max(left, tol)))))  # fmt: skip
             if error <= tol:

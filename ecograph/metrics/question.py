@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecograph.device import Choice
 from ecograph.ecosystem import Ecosystem
 from ecograph.metrics.arrow_events import ArrowEvents, arrow_events
 from ecograph.metrics.brokerage import brokerage_rows
@@ -52,6 +53,8 @@ class Question:
     substitution: str
     progress: Progress
     on_gpu: bool = False  # where sums over chains are made, or without any the search of brokerage
+    device: str = "cpu"  # as it was asked for: criticality chooses by its own network
+    closed_on: list[Choice] = field(default_factory=list)  # where criticality's cascades were run, and why
 
     @cached_property
     def found(self) -> Components:
@@ -88,7 +91,7 @@ class Question:
         p = dependence(eco, layer=self.layer, relation_weights=self.fixed, leak=1.0 - self.p.keep)
         return replace(
             self, eco=eco, p=p, upstream=upstream(p, self.o), rows=rows, lenses=lenses, feedback=not self.first_round,
-            progress=None, on_gpu=False,
+            progress=None, on_gpu=False, device="cpu", closed_on=[],
         )  # fmt: skip
 
 
@@ -123,10 +126,12 @@ def build_lenses(ask: Question) -> dict[str, Lens]:
 
 
 def _close(ask: Question, at: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return criticality_rows(
+    down, up, chosen = criticality_rows(
         ask.eco, ask.o, ask.rows[at], essentiality=ask.essentiality, substitution=ask.substitution, layer=ask.layer,
-        relation_weights=ask.fixed, leak=1.0 - ask.p.keep, progress=ask.progress,
+        relation_weights=ask.fixed, leak=1.0 - ask.p.keep, device=ask.device, progress=ask.progress,
     )  # fmt: skip
+    ask.closed_on.append(chosen)
+    return down, up
 
 
 def _brokerage(ask: Question) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ import numpy as np
 from ecograph.device import Choice, choose
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
+from ecograph.gpu._module import noted
 from ecograph.gpu.replicates import replicate_bytes
 from ecograph.html import quoted
 from ecograph.ledger import Ledger
@@ -88,7 +89,8 @@ def reliance(
     drop : share of events dropped in each replicate, in (0, 1); for brokerage and captive.
     seed : of every draw; the same seed gives the same intervals.
     device : "auto", "cpu" or "gpu": where the chains of ``rooted`` and ``reach`` are summed, and their gradients,
-        and replicates of ``rooted`` drawn. docs/gpu.md says when "auto" takes a device; all else is the CPU's.
+        replicates of ``rooted`` drawn, and cascades of criticality run. docs/gpu.md says when "auto" takes a device;
+        all else is the CPU's.
     progress : True for a bar, or a callable of (label, done, total).
 
     Returns
@@ -150,9 +152,10 @@ def reliance(
     ask = Question(
         eco, p, reached, o, of_role(eco, external, role), tuple(lenses), restart, tol, feedback, layer, normalise,
         essentiality,
-        substitution, progress, chosen.device == "gpu",
+        substitution, progress, chosen is not None and chosen.device == "gpu", device,
     )  # fmt: skip
-    got = answer(ask, by, int(top), asked)
+    with noted() as notes:
+        got = answer(ask, by, int(top), asked)
     parameters = {
         "conductor": conductor, "lenses": list(lenses), "by": by, "top": top, "role": role, "layer": layer,
         "restart": restart, "leak": leak, "feedback": feedback, "normalise": normalise, "tol": tol,
@@ -171,7 +174,7 @@ def reliance(
         agreement=None if one_step(p, o) else ledger_parts.agreement(got.values),
         n_external=int(external.size),
         n_candidates=int(ask.rows.size),
-        provenance=_provenance(eco, p, chosen, got, parameters),
+        provenance=_provenance(eco, p, _joined(chosen, ask.closed_on, notes), got, parameters),
     )
 
 
@@ -204,11 +207,18 @@ def _asked(eco: Ecosystem, intervals: str, seed: int, replicates: int, drop: flo
     return Asked("none" if eco.ties.count is None else intervals, int(seed), int(replicates), float(drop))
 
 
-def _chosen(device: str, eco: Ecosystem, p: Dependence, found: Upstream, lenses: Sequence[str], asked: Asked) -> Choice:
-    """Where sums over chains are made, or without any the search of brokerage: no other lens has GPU kernels."""
+def _chosen(
+    device: str, eco: Ecosystem, p: Dependence, found: Upstream, lenses: Sequence[str], asked: Asked
+) -> Choice | None:
+    """Where sums over chains are made, or without any the search of brokerage.
+
+    None: criticality alone has GPU kernels, and chooses by the network that it makes.
+    """
     summed = [lens for lens in ("rooted", "reach") if lens in lenses]
+    if not summed and "brokerage" in lenses:
+        return choose_searches(device, p, 1)
     if not summed:
-        return choose_searches(device, p, 1) if "brokerage" in lenses else choose(device)
+        return None if {"criticality", "criticality_up"} & set(lenses) else choose(device, what="reliance")
     drawn = asked.method == "bootstrap" and "rooted" in summed and eco.ties.cluster is None
     many = drawn or "reach" in summed or asked.method == "delta"
     more, n = 0, found.order.size
@@ -220,6 +230,21 @@ def _chosen(device: str, eco: Ecosystem, p: Dependence, found: Upstream, lenses:
         return chosen
     what = " and ".join(summed) + (" and of replicates of rooted" if drawn else "")
     return Choice("gpu", f"{chosen.reason}, for the sums over chains of {what}")
+
+
+def _joined(chosen: Choice | None, closed: Sequence[Choice], notes: Sequence[str]) -> Choice:
+    """One choice for all of it: where cascades of criticality were run too, and where memory ended in mid-run."""
+    cascades = next((each for each in closed if each.device == "gpu"), next(iter(closed), None))
+    if chosen is None:
+        chosen = cascades or Choice("cpu", "nothing was closed")
+        if chosen.device == "gpu":
+            chosen = Choice("gpu", f"{chosen.reason}, for the cascades of criticality")
+    elif cascades is not None and cascades.device != chosen.device:
+        there = f"cascades of criticality: {cascades.device}, {cascades.reason}"
+        chosen = Choice(chosen.device, f"{chosen.reason}; {there}")
+    elif cascades is not None and cascades.device == "gpu":
+        chosen = Choice("gpu", f"{chosen.reason}, and for the cascades of criticality")
+    return Choice(chosen.device, "; ".join([chosen.reason, *notes]))
 
 
 def _provenance(

@@ -19,6 +19,8 @@ from ecograph.cpu.lines import zeros
 from ecograph.cpu.threads import over_blocks
 from ecograph.device import check_memory, guarded
 from ecograph.gpu import replicates as gpu
+from ecograph.gpu._module import in_chunks
+from ecograph.gpu.chains import FEWEST
 from ecograph.metrics import chains
 from ecograph.metrics.resample import gamma_laws
 from ecograph.progress import track
@@ -95,7 +97,7 @@ class _Many:
         self._take(first, h.reshape(-1, _LANES)[self.at], left, plus, minus, out, failed)
 
     def solve_on_device(self, out: F8Array, failed: list[tuple[int, str]]) -> None:
-        """All replicates, 32 side by side."""
+        """All replicates, 32 side by side, or fewer where memory is short."""
         ask, ties = self.ask, self.eco.ties
         with track(ask.progress, "replicates", len(out)) as tick, guarded("the replicates"):
             drawn = gpu.ties_to_device(
@@ -105,10 +107,14 @@ class _Many:
                 ),
                 self.ptr, self.column, self.at,
             )  # fmt: skip
-            for first in range(0, len(out), gpu.LANES):
-                gpu.draw_shares(drawn, self.seed, first, ask.p.keep, 1.0 - ask.restart)
-                self._take(first, *gpu.rooted_lanes(drawn, 0, ask.tol / 2, chains.MOST_STEPS), out, failed)
-                tick(min(first + gpu.LANES, len(out)))
+
+            def run(first: int, last: int, lanes: int) -> None:
+                rows = gpu.draw_shares(drawn, self.seed, first, ask.p.keep, 1.0 - ask.restart, lanes)
+                found = gpu.rooted_lanes(rows, drawn.at, 0, ask.tol / 2, chains.MOST_STEPS, lanes)
+                self._take(first, *found, out, failed)
+                tick(last)
+
+            in_chunks(0, len(out), run, least=FEWEST, what="Replicates")
 
     def _take(
         self, first: int, x: F8Array, left: F8Array, plus: F8Array, minus: F8Array, out: F8Array,

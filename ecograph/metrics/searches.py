@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ecograph.cpu import paths as kernels
 from ecograph.cpu.threads import over_blocks
-from ecograph.device import Choice, check_memory, choose, guarded
+from ecograph.device import Choice, check_memory, choose, guarded, told
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
 from ecograph.gpu import breadth
@@ -117,21 +117,21 @@ class Searches:
         asked, of = _Asked(source, begin, source.size, what, sums, went), source.size if of is None else of
         with track(progress, label, of) as tick:
 
-            def told(last: int) -> None:
+            def done(last: int) -> None:
                 tick(last * of // source.size)
 
-            self.choice = self._choose(what, source.size - begin)
+            self.choice = self._choose(what, source.size - begin, label)
             try:
-                (self._on_cpu if self.choice.device == "cpu" else self._on_device)(asked, told)
+                (self._on_cpu if self.choice.device == "cpu" else self._on_device)(asked, done)
             except breadth.TooDeep as error:
-                self.choice = Choice("cpu", f"{error}: the CPU has a queue for each")
-                self._on_cpu(asked, told)
+                self.choice = told(Choice("cpu", f"{error}: the CPU has a queue for each"), label)
+                self._on_cpu(asked, done)
 
-    def _choose(self, what: int, sources: int) -> Choice:
+    def _choose(self, what: int, sources: int, label: str) -> Choice:
         if self.arrows[4].size:
-            return choose(self.device)
+            return choose(self.device, what=f"{label}, along lengths")
         arrows = self.arrows[1].size
-        return choose(self.device, breadth.bytes_needed(self.n, arrows, what), arrows * sources // EACH)
+        return choose(self.device, breadth.bytes_needed(self.n, arrows, what), arrows * sources // EACH, what=label)
 
     def _on_device(self, asked: _Asked, told: Told) -> None:
         """Arrows are copied for the first run, and stay."""

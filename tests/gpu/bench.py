@@ -81,7 +81,7 @@ def chain_cases(sizes: Sizes) -> Iterator[Case]:
     d, other, x = (cupy.zeros((n, lanes), np.float64) for _ in range(3))
     start = (np.arange(lanes) * 7 % n).astype(np.int32)
     given = 1.0, cupy.asarray(np.full(lanes, -1, np.int32)), rows.ones
-    made = chains.sums(rows)
+    made = chains.sums(rows, chains.LANES)
     steps, one = CpuSteps(graph, start), CpuStep(graph)
     bound = 2 * STEPS * (graph.longest + 2) * U
 
@@ -157,17 +157,16 @@ def replicate_cases(sizes: Sizes) -> Iterator[Case]:
     p = np.empty(cpu_replicates.TOGETHER * arrows)
     groups = range(0, lanes, cpu_replicates.TOGETHER)
 
-    def draw() -> None:
-        replicates.draw_shares(drawn, SEED, 0, 1.0, KEEP)
+    def draw() -> chains.Rows:
+        return replicates.draw_shares(drawn, SEED, 0, 1.0, KEEP)
 
     def draw_here() -> None:
         for first in groups:
             cpu_replicates.draw_shares(np.uint64(SEED), first, *given, 1.0, KEEP, p)
 
     def shares_agree() -> None:
-        draw()
         draw_here()
-        there = drawn.rows.value.get().reshape(arrows, lanes)[:, groups[-1] :]
+        there = draw().value.get().reshape(arrows, lanes)[:, groups[-1] :]
         np.testing.assert_array_equal(there.view(np.uint64), p.reshape(arrows, -1).view(np.uint64))
 
     yield Case(
@@ -175,7 +174,8 @@ def replicate_cases(sizes: Sizes) -> Iterator[Case]:
     )
 
     d, other, x = (cupy.zeros((n, lanes), np.float64) for _ in range(3))
-    fixed, made = (1.0, cupy.asarray(np.full(lanes, -1, np.int32)), drawn.rows.ones), chains.sums(drawn.rows)
+    fixed, made = (1.0, cupy.asarray(np.full(lanes, -1, np.int32)), drawn.rows.ones), chains.sums(drawn.rows, lanes)
+    rows = draw()
     here, mass = np.ones((2, cpu_replicates.TOGETHER * n)), np.zeros(cpu_replicates.TOGETHER)
 
     def sweep() -> None:
@@ -183,11 +183,11 @@ def replicate_cases(sizes: Sizes) -> Iterator[Case]:
             cpu_replicates.sweep_replicates(ptr, receiver, p, 0, here[0], here[1], mass)
 
     def sums_agree() -> None:
-        *_, plus, minus = replicates.rooted_lanes(drawn, 0, 1e-9, 1000)
+        *_, plus, minus = replicates.rooted_lanes(rows, drawn.at, 0, 1e-9, 1000)
         assert float((plus + minus).max()) < 1e-8
 
-    yield Case("pull_lanes, replicates", "arrows", arrows, step_bytes(drawn.rows, arrows, 504, 768, 256), sums_agree,
-               lambda: chains.step(drawn.rows, fixed, d, other, x, made, False), sweep)  # fmt: skip
+    yield Case("pull_lanes, replicates", "arrows", arrows, step_bytes(rows, arrows, 504, 768, 256), sums_agree,
+               lambda: chains.step(rows, fixed, d, other, x, made, False), sweep)  # fmt: skip
 
 
 def draw_cases(sizes: Sizes) -> Iterator[Case]:

@@ -46,7 +46,7 @@ def breadth_cases(graph: Hops) -> Iterator[Case]:
     room, plain = paths.scratch(n, True), paths.plain(n)
     for name, what in (("pull_paths and back", paths.SUMS), ("pull_masks", paths.DISTANCES)):
         there = breadth.to_device(*graph, plain, what)
-        work = breadth._Work(there, cupy.asarray(source), paths=what == paths.SUMS)
+        work = breadth._Work(there, cupy.asarray(source), LANES, paths=what == paths.SUMS)
         levels = len(work.forward(0, LANES, None))
         sums, other = (np.zeros(2 * paths.BLOCKS * n if what == paths.SUMS else 0) for _ in range(2))
         went, expected = np.zeros((3, LANES)), np.zeros((3, LANES))

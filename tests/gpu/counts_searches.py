@@ -53,7 +53,7 @@ def cascaded(cupy: HostCupy) -> Callable[[], Any]:
 
 def group(cupy: HostCupy) -> cascade._Group:
     there = tuple(map(cupy.asarray, (SHOCKS[1], np.zeros(1, np.int32), SHOCKS[2])))
-    made = cascade._Group(cascade.to_device(NET, 1), RULE, there, SHOCKS[0], slice(0, 1))
+    made = cascade._Group(cascade.to_device(NET, 1), RULE, there, SHOCKS[0], slice(0, 1), 32)
     made.rounds()
     return made
 

@@ -7,6 +7,7 @@ that wait for the device are counted.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from importlib.machinery import ModuleSpec
 from time import perf_counter
@@ -105,8 +106,9 @@ class HostCupy(ModuleType):
 
     ``made``: of each array the function that made it and its bytes, as CuPy rounds them up.
 
-    ``memory`` is how many arrays there is room for: the next one is an OutOfMemoryError. ``counts["lost"] = 1`` loses
-    the device, which the next read tells.
+    ``memory`` is how many arrays there is room for: the next one is an OutOfMemoryError. So is a working array (no
+    copy) of more than ``largest`` bytes, and one whose number in ``made`` is in ``full_at``. ``counts["lost"] = 1``
+    loses the device, which the next read tells.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class HostCupy(ModuleType):
     ) -> None:
         super().__init__("cupy")
         self.memory, self.made = memory, list[tuple[str, int]]()
+        self.largest, self.full_at = 1 << 62, set[int]()
         self.__version__ = "host-shim"
         self.__spec__ = ModuleSpec("cupy", None)
         self.schedule, self.threads, self.sanitized, self.counts = schedule, threads, sanitized, Counter[str]()
@@ -143,19 +146,21 @@ class HostCupy(ModuleType):
 
     def RawModule(self, *, code: str, options: tuple[str, ...]) -> Any:
         """Kernels of a .cu file, compiled by g++."""
-        if options != ("--std=c++17", "--fmad=false"):
+        defined = tuple(each for each in options[2:] if re.fullmatch(r"-D\w+=\d+", each))
+        if options != ("--std=c++17", "--fmad=false", *defined):
             raise HostShimError(f"the host-shim compiles as --std=c++17 --fmad=false would, not as {options}")
-        module = HostModule(code, sanitized=self.sanitized)
+        module = HostModule(code, sanitized=self.sanitized, defined=defined)
         return SimpleNamespace(get_function=lambda name: _Kernel(self, module, name))
 
     def get_default_memory_pool(self) -> Any:
         """A pool that holds nothing back."""
-        return SimpleNamespace(free_bytes=lambda: 0)
+        return SimpleNamespace(free_bytes=lambda: 0, free_all_blocks=lambda: self.counts.update(freed=1))
 
     def _given(self, host: Any, way: str) -> ndarray:
         self.memory -= 1
         self.made.append((way, -(-host.nbytes // 512) * 512))
-        if self.memory < 0:
+        larger = way != "asarray" and self.made[-1][1] > self.largest
+        if self.memory < 0 or larger or len(self.made) - 1 in self.full_at:
             raise OutOfMemoryError(f"Out of memory allocating {host.nbytes:,} bytes")
         return ndarray(host, self.counts)
 

@@ -63,8 +63,8 @@ def _compile(source: Path, *flags: str, made_from: str) -> Path:
     return made
 
 
-def build(code: str, *, sanitized: bool = False) -> Path:
-    """The shared library of a .cu file's kernels."""
+def build(code: str, *, sanitized: bool = False, defined: tuple[str, ...] = ()) -> Path:
+    """The shared library of a .cu file's kernels; ``defined`` are macros, -DNAME=1."""
     CACHE.mkdir(mode=0o700, exist_ok=True)
     header, runtime = (SHIM / "shim.h").read_text(), SHIM / "shim.cpp"
     exported = "".join(f"SHIM_EXPORT({name})\n" for name in KERNEL.findall(code))
@@ -74,7 +74,7 @@ def build(code: str, *, sanitized: bool = False) -> Path:
         source.write_text(unit)
         parts = [
             _compile(runtime, made_from=header + runtime.read_text()),
-            _compile(source, *(SANITIZED if sanitized else WATCHED), made_from=header + unit),
+            _compile(source, *(SANITIZED if sanitized else WATCHED), *defined, made_from=header + unit),
         ]
     library = CACHE / f"{parts[0].stem}-{parts[1].stem}.so"
     if not library.exists():
@@ -88,8 +88,8 @@ def build(code: str, *, sanitized: bool = False) -> Path:
 class HostModule:
     """The kernels of one .cu file."""
 
-    def __init__(self, code: str, *, sanitized: bool = False) -> None:
-        self.path = build(code, sanitized=sanitized)
+    def __init__(self, code: str, *, sanitized: bool = False, defined: tuple[str, ...] = ()) -> None:
+        self.path = build(code, sanitized=sanitized, defined=defined)
         self.library = ctypes.CDLL(str(self.path))
         self.library.shim_signature.restype = ctypes.c_char_p
 

@@ -114,8 +114,8 @@ MUTANTS = [
     Mutant(
         "memory not set to zero",
         "chains.py",
-        "cupy.zeros((rows.n, LANES), np.float64)",
-        "cupy.empty((rows.n, LANES), np.float64)",
+        "cupy.zeros((rows.n, start.size), np.float64)",
+        "cupy.empty((rows.n, start.size), np.float64)",
     ),
     Mutant("waits at every step", "chains.py", "look = steps % LOOK == 0 or steps == most", "look = True"),
     Mutant(
@@ -164,11 +164,12 @@ MUTANTS = [
         "a residual leaves rows out", "chains.cu", "r < first + ROWS && r", "r < first + ROWS - 1 && r", "replicates"
     ),
     Mutant("a jump goes too far", "chains.cu", "1.0 / (1.0 - m)", "1.25 / (1.0 - m)"),
-    Mutant("a block's worth of receivers", "replicates.py", "blocks(receivers * LANES)", "blocks(receivers)"),
+    Mutant("a block's worth of receivers", "replicates.py", "blocks(receivers * lanes)", "blocks(receivers)"),
 ]
 
 
 MUTANTS += [Mutant(*fault, Path(fault[1]).stem.split("_")[0]) for fault in mutants_searches.FAULTS]
+MUTANTS += [Mutant(*fault, "memory") for fault in mutants_searches.WIDTHS]
 
 
 def stated() -> dict[str, tuple[str, ...]]:
@@ -185,7 +186,8 @@ def _copy_tree() -> None:
 
 
 def _noticed(mutant: Mutant, mode: str) -> str:
-    stems = [mutant.tests or Path(mutant.file).stem] if mutant.file != "_module.py" else ["chains", "draws"]
+    stem = Path(mutant.file).stem
+    stems = [mutant.tests or stem] if mutant.tests or stem != "_module" else ["chains", "draws"]
     files = [f"tests/gpu/test_gpu_{stem}.py" for stem in stems]
     environment = dict(os.environ)
     if mode == "NVRTC":

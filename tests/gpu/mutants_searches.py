@@ -1,8 +1,8 @@
-"""Faults planted in searches, cascades and core numbers: a part of those of mutants.py."""
+"""Faults planted in searches, cascades, core numbers and fewer lanes: a part of those of mutants.py."""
 
 from __future__ import annotations
 
-__all__ = ["FAULTS"]
+__all__ = ["FAULTS", "WIDTHS"]
 
 GUARD = "    if (r >= rows) return;\n    double total = 0.0;\n    if (active"
 # What is wrong, in which file, what stands there once, and what it becomes.
@@ -21,4 +21,15 @@ FAULTS: list[tuple[str, str, str, str]] = [
     ("psi of who isn't struck", "cascade.cu", "return struck[i] >> lane & 1 ? fmin", "return struck[i] ? fmin"),
     ("no barrier before the next sum", "core.cu", "    __syncthreads();  // before the next sum is stored\n", ""),
     ("no guard after the last of the short rows", "core.cu", "if (r < n) settle<1>", "settle<1>"),
+]
+# The same where lanes are fewer than 32.
+WIDTHS: list[tuple[str, str, str, str]] = [
+    ("a thread without a lane stores", "cascade.cu", "    if (WIDTH == LANES || lane < WIDTH) x[", "    x["),
+    ("lanes that are done go on", "chains.py", "                _still(done, d[0])\n", "                pass\n"),
+    (
+        "lanes are left out where memory ends",
+        "_module.py",
+        "            lanes //= 2\n",
+        "            lanes, first = lanes // 2, last\n",
+    ),
 ]

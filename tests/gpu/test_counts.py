@@ -20,7 +20,8 @@ from tests.gpu.test_gpu_replicates import Table
 
 N = 300
 HUB = Graph([chains.PIECE + 1, 65, *[1] * 65])
-ON_THE_HOST = {"_module.blocks", "_module.module", "_module.shortfall", "chains.Plan", "chains.Rows", "chains.plan",
+ON_THE_HOST = {"_module.blocks", "_module.in_chunks", "_module.module", "_module.noted", "_module.shortfall",
+               "chains.Plan", "chains.Rows", "chains.plan",
                "chains.bytes_needed", "chains.bytes_at_most", "replicates.Drawn",
                "replicates.Ties", "replicates.replicate_bytes", "replicates.ties_of"}  # fmt: skip
 
@@ -85,8 +86,8 @@ def shared(cupy: HostCupy) -> Callable[[], Any]:
 
 def rooted(cupy: HostCupy) -> Callable[[], Any]:
     drawn = put(cupy)
-    replicates.draw_shares(drawn, 1, 32, 1.0, 0.85)
-    return lambda: replicates.rooted_lanes(drawn, 0, -1.0, 9)
+    rows = replicates.draw_shares(drawn, 1, 32, 1.0, 0.85)
+    return lambda: replicates.rooted_lanes(rows, drawn.at, 0, -1.0, 9)
 
 
 ONCE = {"launch": 1}

@@ -11,6 +11,7 @@ import pytest
 
 from ecograph.cpu import paths as cpu
 from ecograph.gpu import breadth as gpu
+from ecograph.gpu._module import module
 from ecograph.gpu.chains import PIECE
 from tests.gpu.host_cupy import HostCupy
 from tests.gpu.host_shim import Schedule
@@ -262,7 +263,8 @@ def test_a_grid_of_none_stores_nothing(twins_on: Callable[..., Any]) -> None:
         "add_lanes": (none, zero, zero, node, zero, word, value, np.int32(0), value, value, none),
         "lanes_to_rows": (none, zero, zero, node, zero, word, value, value),
     }.items():
-        gpu._kernel(name)((0,), (256 if name in ("add_lanes", "lanes_to_rows", "finish_masks") else 32,), given)
+        threads = 256 if name in ("add_lanes", "lanes_to_rows", "finish_masks") else 32
+        module("breadth").get_function(name)((0,), (threads,), given)
     assert not value.get().any()
     assert not count.get().any()
 

@@ -68,10 +68,10 @@ class Table:
             out.append(p.reshape(-1, cpu.TOGETHER))
         return np.concatenate(out, axis=1)
 
-    def on_device(self, at: Any, replicate: int) -> gpu.Drawn:
+    def on_device(self, at: Any, replicate: int, lanes: int = LANES) -> tuple[Any, Any]:
+        """Rows with values for so many replicates, and which of them are asked for."""
         drawn = gpu.ties_to_device(gpu.ties_of(*self.whole), self.ptr, self.column, at)
-        gpu.draw_shares(drawn, SEED, replicate, KEEP, DAMPING)
-        return drawn
+        return gpu.draw_shares(drawn, SEED, replicate, KEEP, DAMPING, lanes), drawn.at
 
 
 TABLES = {
@@ -87,7 +87,7 @@ TABLES = {
 def test_shares_equal_the_cpu_bit_for_bit(name: str, schedule: Schedule, twins_on: Callable[..., Any]) -> None:
     twins_on(schedule)
     table = TABLES[name]
-    p = table.on_device(np.zeros(1, np.int64), 40).rows.value.get().reshape(-1, LANES)
+    p = table.on_device(np.zeros(1, np.int64), 40)[0].value.get().reshape(-1, LANES)
     np.testing.assert_array_equal(p.view(np.uint64), table.on_cpu(40).view(np.uint64))
 
 
@@ -100,7 +100,7 @@ def test_chains_of_each_replicate_are_summed(
     twins_on(schedule)
     table = TABLES[name]
     at, start = np.arange(table.n), 0 if most == 1 else table.n - 1
-    x, left, plus, minus = gpu.rooted_lanes(table.on_device(at, 7), start, 1e-6, most)
+    x, left, plus, minus = gpu.rooted_lanes(*table.on_device(at, 7), start, 1e-6, most)
     p = table.on_cpu(7)
     longest = int(np.diff(table.ptr).max())
     assert (left <= (1e-6 if most > 1 else 1.0)).all()
@@ -120,7 +120,7 @@ def test_rows_in_pieces(twins_on: Callable[..., Any]) -> None:
     twins_on()
     table = Table([1] * (PIECE + 900), from_one=True)
     assert np.diff(table.ptr).max() > PIECE
-    x, _, plus, minus = gpu.rooted_lanes(table.on_device(np.array([0, 5]), 0), 5, 1e-9, 2)
+    x, _, plus, minus = gpu.rooted_lanes(*table.on_device(np.array([0, 5]), 0), 5, 1e-9, 2)
     p = table.on_cpu(0)
     np.testing.assert_array_equal(x[0], p[table.number[0, 5]])
     np.testing.assert_array_equal(x[1], 1.0)
@@ -131,7 +131,7 @@ def test_rows_in_pieces(twins_on: Callable[..., Any]) -> None:
 def test_no_rows_are_asked_for(twins_on: Callable[..., Any]) -> None:
     twins_on()
     drawn = TABLES["short"].on_device(np.zeros(0, np.int64), 0)
-    assert gpu.rooted_lanes(drawn, 0, 0.0, 3)[0].shape == (0, LANES)
+    assert gpu.rooted_lanes(*drawn, 0, 0.0, 3)[0].shape == (0, LANES)
 
 
 def test_what_does_not_fit_is_refused_before_it_is_copied(host_shim: Callable[..., HostCupy]) -> None:
@@ -147,7 +147,7 @@ def test_what_does_not_fit_is_refused_before_it_is_copied(host_shim: Callable[..
 def test_memory_is_estimated_from_above(host_shim: Callable[..., HostCupy]) -> None:
     cupy = host_shim()
     table = TABLES["one who buys of all"]
-    gpu.rooted_lanes(table.on_device(np.arange(table.n), 0), 0, 0.0, LOOK)
+    gpu.rooted_lanes(*table.on_device(np.arange(table.n), 0), 0, 0.0, LOOK)
     needed = gpu.replicate_bytes(table.n, table.column.size, table.provider.size, table.n)
     taken = [size for _, size in cupy.made]
     assert sum(taken) <= needed <= 2 * sum(taken)

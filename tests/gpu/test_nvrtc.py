@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ecograph.gpu._module import OPTIONS
 from tests.gpu import host_cupy, nvrtc
 from tests.gpu.host_cupy import HostCupy, ndarray
 from tests.gpu.host_shim import KERNEL, Schedule
@@ -45,6 +46,16 @@ def test_every_kernel_compiles_without_spills_within_its_registers(device: str, 
         assert used.spilled == 0, f"{name} spills {used.spilled} bytes on sm_{device}"
         assert name in budget, f"give {name} a budget of registers in docs/gpu.md"
         assert used.registers <= budget[name], f"{name} takes {used.registers} registers on sm_{device}"
+
+
+@pytest.mark.parametrize("lanes", [8, 16])
+@pytest.mark.parametrize("path", nvrtc.KERNELS, ids=lambda path: path.name)
+def test_fewer_lanes_compile_within_the_same_registers(path: Path, lanes: int) -> None:
+    """As ``module`` asks for them where memory is short; for an A100."""
+    if "WIDTH" not in (code := path.read_text()):
+        return
+    found = nvrtc.used(nvrtc.compile_for("80", code, (*OPTIONS, f"-DWIDTH={lanes}")))
+    assert all(used.spilled == 0 and used.registers <= nvrtc.budgets()[name] for name, used in found.items())
 
 
 def test_no_budget_is_for_a_kernel_that_is_gone() -> None:
@@ -102,7 +113,7 @@ def test_cupy_has_every_name_that_is_used(name: str) -> None:
 
 def test_cupy_has_every_name_that_the_stand_in_has() -> None:
     """But for what tests ask of it: in what order to run, and what was counted."""
-    own = {"schedule", "threads", "sanitized", "counts", "memory", "made"}
+    own = {"schedule", "threads", "sanitized", "counts", "memory", "made", "largest", "full_at"}
     public = {name for name in [*vars(HostCupy), *vars(HostCupy(Schedule()))] if not name.startswith("_")} - own
     assert not [name for name in public if not hasattr(cupy, name)]
     assert not [name for name in vars(ndarray) if name != "__weakref__" and not hasattr(cupy.ndarray, name)]

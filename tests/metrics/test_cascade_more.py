@@ -114,7 +114,7 @@ def test_linear_criticality_is_reach(drawn: tuple[Any, Any], leak: float) -> Non
         except ParticipantError:
             continue
         rows = eco.rows_of(ledger.table["id"].to_list())
-        down, _ = criticality_rows(eco, eco.row_of(id), rows, leak=leak, tol=1e-14)
+        down, *_ = criticality_rows(eco, eco.row_of(id), rows, leak=leak, tol=1e-14)
         # 1e-10: the ledger's own; 1e-11: six participants, the slowest circle keeps 99 % of 1e-14 * 100 rounds
         assert_allclose(down, ledger.table["reach"], atol=1e-10 + 1e-11, rtol=0)
 
@@ -123,27 +123,27 @@ def test_criticality_in_and_beside_a_closed_class() -> None:
     """a and b buy from each other only; o buys half of its inputs from a, and half from c."""
     eco = ecosystem([("a", "b", 1.0), ("b", "a", 1.0), ("a", "o", 1.0), ("c", "o", 1.0)])
     rows = eco.rows_of(["a", "b", "c"])
-    down, up = criticality_rows(eco, eco.row_of("o"), rows)
+    down, up, _ = criticality_rows(eco, eco.row_of("o"), rows)
     assert_allclose(down, [0.5, 0.5, 0.5], rtol=1e-13)
     assert_array_equal(up, 0.0)
-    inside, _ = criticality_rows(eco, eco.row_of("a"), rows[1:])
+    inside, *_ = criticality_rows(eco, eco.row_of("a"), rows[1:])
     assert_array_equal(inside, [1.0, 0.0])
 
 
 def test_a_leak_opens_a_closed_class() -> None:
     """With a tenth bought outside f_ob = .9/2 * .9 (o to a, a to b): a goes to b at .9."""
     eco = ecosystem([("a", "b", 1.0), ("b", "a", 1.0), ("a", "o", 1.0), ("c", "o", 1.0)])
-    down, _ = criticality_rows(eco, eco.row_of("o"), eco.rows_of(["b", "a", "c"]), leak=0.1)
+    down, *_ = criticality_rows(eco, eco.row_of("o"), eco.rows_of(["b", "a", "c"]), leak=0.1)
     assert_allclose(down, [0.405, 0.45, 0.45], rtol=1e-13)
     with_group = Ecosystem.from_ties(eco.tie_table(), eco.participants)
     kinds = {("a", "o"): 2}
-    essential, _ = criticality_rows(with_group, eco.row_of("o"), eco.rows_of(["a"]), essentiality=kinds, leak=0.1)
+    essential, *_ = criticality_rows(with_group, eco.row_of("o"), eco.rows_of(["a"]), essentiality=kinds, leak=0.1)
     assert_allclose(essential, [0.9], rtol=1e-13)
 
 
 def test_criticality_is_the_loss_of_the_conductor() -> None:
     eco = ecosystem([("a", "o", 1.0), ("b", "o", 1.0), ("o", "x", 1.0)], market=dict.fromkeys("ab", "m"))
-    down, up = criticality_rows(eco, eco.row_of("o"), eco.rows_of(["a", "x"]), substitution="market")
+    down, up, _ = criticality_rows(eco, eco.row_of("o"), eco.rows_of(["a", "x"]), substitution="market")
     table = cascade_loss(eco, ["a", "x"], "o").table
     assert_array_equal(down, table["down"])
     assert_array_equal(up, table["up"])

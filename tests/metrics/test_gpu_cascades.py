@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,7 @@ import pytest
 
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import DeviceError
-from ecograph.metrics import cascade_loss, core_number, esri
+from ecograph.metrics import cascade_loss, core_number, eps_sensitivity, esri, reliance
 from ecograph.metrics.cascade_run import Closure
 from tests.gpu.host_cupy import HostCupy
 
@@ -49,6 +50,47 @@ def test_losses_of_a_conductor_are_those_of_the_cpu_bit_for_bit(on_host_shim: Ca
     reference = cascade_loss(eco, closures, "p7", reference=True, device="gpu").table
     assert reference.equals(cascade_loss(eco, closures, "p7", reference=True, device="cpu").table)
     assert cupy.counts["copy"] < 2 * copies  # the network once, not again for the parts
+
+
+def test_thresholds_on_the_device_are_those_of_the_cpu(on_host_shim: Callable[..., HostCupy]) -> None:
+    cupy, eco = on_host_shim(), ecosystem()
+    found = eps_sensitivity(eco, (1e-2, 1e-3), device="gpu")
+    copies = cupy.counts["copy"]
+    expected = eps_sensitivity(eco, (1e-2, 1e-3), device="cpu")
+    assert found.select("eps", "id", "iterations").equals(expected.select("eps", "id", "iterations"))
+    for name in ("total", "down", "up"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=64 * 2.0**-53, atol=0)
+    eps_sensitivity(eco, (1e-2,), device="gpu")
+    assert copies < 2 * (cupy.counts["copy"] - copies)  # the network once for both
+
+
+@pytest.mark.parametrize("lenses", [["criticality"], ["criticality", "criticality_up", "rooted"]])
+def test_criticality_on_the_device_is_that_of_the_cpu_bit_for_bit(
+    lenses: list[str], on_host_shim: Callable[..., HostCupy]
+) -> None:
+    cupy, eco = on_host_shim(), ecosystem()
+    asked: dict[str, Any] = {"lenses": lenses, "by": "criticality", "intervals": "none", "substitution": "market"}
+    here, there = (reliance(eco, "p7", device=device, **asked) for device in ("cpu", "gpu"))
+    assert cupy.counts["take_left"] > 0
+    for lens in lenses[:2] if len(lenses) > 1 else lenses:
+        assert there.table[lens].equals(here.table[lens])
+    alone = "host-shim, for the cascades of criticality"
+    both = "host-shim, for the sums over chains of rooted, and for the cascades of criticality"
+    assert there.provenance["device_reason"] == (alone if len(lenses) == 1 else both)
+    assert (here.provenance["device"], here.provenance["device_reason"]) == ("cpu", "you asked for it")
+
+
+def test_criticality_says_where_it_was_when_the_sums_were_elsewhere(
+    on_host_shim: Callable[..., HostCupy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_host_shim()
+    monkeypatch.setattr("ecograph.gpu.cascade.bytes_needed", lambda *_: 1 << 40)
+    asked: dict[str, Any] = {"lenses": ["rooted", "criticality"], "by": "rooted", "intervals": "none"}
+    reason = reliance(ecosystem(), "p7", **asked).provenance["device_reason"]
+    sums = "host-shim, for the sums over chains of rooted"
+    assert reason.startswith(f"{sums}; cascades of criticality: cpu, 1099.5 GB of")
+    with pytest.raises(DeviceError, match="of device memory are needed"):
+        reliance(ecosystem(), "p7", device="gpu", **asked)
 
 
 def test_what_does_not_fit_goes_to_the_cpu_and_says_so(on_host_shim: Callable[..., HostCupy]) -> None:

@@ -102,6 +102,22 @@ def test_replicates(lenses: list[str], on_host_shim: Callable[..., HostCupy]) ->
         np.testing.assert_allclose(there.table[name].to_numpy(), here.table[name].to_numpy(), rtol=0, atol=2 * TOL)
 
 
+def test_a_ledger_tells_where_memory_ended(on_host_shim: Callable[..., HostCupy]) -> None:
+    """Sixteen candidates a time instead of 32, and replicates; intervals are the same bits."""
+    on_host_shim()
+    eco = market()
+    asked: dict[str, Any] = {"by": "rooted", "lenses": ["rooted"], "intervals": "bootstrap", "replicates": 40, "top": 5}
+    whole = reliance(eco, "p0", device="gpu", **asked)
+    cupy = on_host_shim()
+    cupy.largest = 150 * 8 * 16 + 512  # values of 150 arrows at most for 16 replicates
+    half = reliance(eco, "p0", device="gpu", **asked)
+    assert half.table.equals(whole.table)
+    reason = half.provenance["device_reason"]
+    ended = "Replicates went on with 16 lanes at a time from number 0 on"
+    assert reason.startswith(f"{whole.provenance['device_reason']}; {ended}")
+    assert cupy.counts["freed"] == 1
+
+
 def test_replicates_that_fail_are_told(on_host_shim: Callable[..., HostCupy], monkeypatch: pytest.MonkeyPatch) -> None:
     on_host_shim()
     ask = replace(question(market(), 0), on_gpu=True)
