@@ -41,8 +41,11 @@ def main() -> None:
         y, new = new, y
     x = rows.from_lanes(y, 1)[:, 0] / scale[rows.slot]
     step.phases["run"] = {"wall": float(np.median(seconds[2:])), "cpu": 0.0}
-    # Of an arrow: a column. Of a slot: old and new y, restart, dangle, scale, flag. What is gathered at least once.
-    step.done(arrows=int(row.size), n=n, bytes=int(4 * rows.column.size + 41 * rows.slots), x=_few(x))
+    # Of an arrow: a column, or both ends in a tile. Of a slot: old and new y, restart, dangle, scale, flag. What is
+    # gathered at least once.
+    step.done(
+        arrows=int(row.size), n=n, bytes=int(4 * (rows.column.size + rows.tiles.of.size) + 41 * rows.slots), x=_few(x)
+    )
 
 
 def _few(x: np.ndarray) -> list[float]:

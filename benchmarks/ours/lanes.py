@@ -46,7 +46,7 @@ def seeds(ptr: Any, into: Any, n: int, lanes: int) -> tuple[Callable[[], Any], f
     from ecograph.cpu.slices import slices
 
     out = np.bincount(into, minlength=n)
-    rows = slices(ptr, into, None)
+    rows = slices(ptr, into, None, lanes)
     scale, ends = rows.spread(1.0 / np.maximum(out, 1), 1.0), rows.spread((out == 0).astype(np.uint8))
     first = np.full((n, lanes), 0.5 / n)
     first[np.arange(lanes), np.arange(lanes)] += 0.5

@@ -24,8 +24,8 @@ import numba
 from numba import types
 from numba.core.types.functions import BaseFunction
 
-__all__ = ["F8", "F8_2", "I1", "I2", "I4", "I8", "U1", "U4", "U8", "F8w", "F8w_2", "I1w", "I2w", "I4w", "I4w_2", "I8w",
-           "U1w", "U4w", "U8w", "b1", "cache_state", "cached", "f8", "i1", "i4", "i8", "jit", "prange",
+__all__ = ["F8", "F8_2", "I1", "I2", "I4", "I8", "U1", "U2", "U4", "U8", "F8w", "F8w_2", "I1w", "I2w", "I4w", "I4w_2",
+           "I8w", "U1w", "U2w", "U4w", "U8w", "b1", "cache_state", "cached", "f8", "i1", "i4", "i8", "jit", "prange",
            "u1", "u4", "u8"]  # fmt: skip
 
 prange = numba.prange
@@ -39,8 +39,10 @@ def _array(dtype: Any, *, ndim: int = 1, write: bool = False) -> types.Array:
 
 
 # One-dimensional C-contiguous arrays: read-only, and with a trailing w writable.
-U1, I1, I2, I4, U4, I8, U8, F8 = map(_array, (u1, types.int8, types.int16, i4, u4, i8, u8, f8))
-U1w, I1w, I2w, I4w, U4w, I8w, U8w, F8w = (_array(a.dtype, write=True) for a in (U1, I1, I2, I4, U4, I8, U8, F8))
+U1, I1, I2, U2, I4, U4, I8, U8, F8 = map(_array, (u1, types.int8, types.int16, types.uint16, i4, u4, i8, u8, f8))
+U1w, I1w, I2w, U2w, I4w, U4w, I8w, U8w, F8w = (
+    _array(a.dtype, write=True) for a in (U1, I1, I2, U2, I4, U4, I8, U8, F8)
+)
 # Row-major matrices: one row a participant, one column a lane.
 F8_2, F8w_2, I4w_2 = _array(f8, ndim=2), _array(f8, ndim=2, write=True), _array(i4, ndim=2, write=True)
 

@@ -13,21 +13,24 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from ecograph.cpu._jit import F8, I4, I8, U1, U4, F8w, F8w_2, I4w, I8w, f8, i8, jit, prange, u8
+from ecograph.cpu._jit import F8, I4, I8, U1, U2, U4, F8w, F8w_2, I4w, I8w, f8, i8, jit, prange, u8
 from ecograph.cpu.prefetch import prefetch
 from ecograph.cpu.slices import LANES, SLICE, Slices
+from ecograph.cpu.tiles import sum_tiles
 
 __all__ = ["core_numbers", "pagerank_step", "pull", "row_sums"]
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
 U1Array: TypeAlias = NDArray[np.uint8]
+U2Array: TypeAlias = NDArray[np.uint16]
 U4Array: TypeAlias = NDArray[np.uint32]
 F8Array: TypeAlias = NDArray[np.float64]
 
 
 _1, _2, _3, _4, _5, _6, _7, _8 = (np.uint64(k) for k in range(1, 9))  # no sign: nothing counts from an end
 _AHEAD = np.uint64(128)  # entries of slices: more than a core looks ahead by itself
+_TOGETHER = 1 << 9  # slots that are finished together, a multiple of 4
 
 
 def row_sums(ptr: I8Array, w: F8Array) -> F8Array:
@@ -79,12 +82,15 @@ def pagerank_step(
     is the sum of x over rows without arrows out, where ``ends`` is 1. Returns by lane the sum of |x' - x|, and that of
     x' over such rows. One writer a slot; sums over slots are made by chunk and added in order of the chunks.
     """
-    chunks, lanes = rows.cut.size - 1, held.size
+    chunks, lanes, tiled = rows.cut.size - 1, held.size, rows.tiles
     part = np.empty(rows.pieces * lanes)
-    change, ended = np.zeros((chunks + 1, lanes)), np.zeros((chunks + 1, lanes))
+    change, ended = (np.zeros((chunks + tiled.chunks + 1, lanes)) for _ in range(2))
     sizes = np.array([rows.slots, rows.first, rows.pieces, _stride(chunks), y.shape[1]])
     flat = [each.reshape(-1) for each in (restart, dangle, y, new)]  # a row's place then costs no product
     given = scale, ends, *flat, part, held, alpha, change, ended
+    if tiled.chunks:
+        given_tiles = SLICE * rows.first, tiled.height, tiled.begin, tiled.into, tiled.of, tiled.weight
+        _step_tiles(chunks, *given_tiles, scale, ends, *flat, held, alpha, change, ended)
     _step(sizes, rows.cut, rows.base, rows.column, rows.weight, *given)
     if rows.long:
         _long_rows(sizes, rows.bounds, *given)
@@ -187,6 +193,66 @@ def _chunk(
     moved, gone = np.empty(r1 - r0), np.empty(r1 - r0)
     _finish(scale[r0:r1], ends[r0:r1], restart[r0:r1], dangle[r0:r1], y[r0:r1], held[0], alpha, new[r0:r1], moved, gone)
     change[c, 0], ended[c, 0] = _total(moved), _total(gone)
+
+
+@jit(types.void, i8, i8, i8, I8, U2, U2, F8, F8, U1, F8, F8, F8, F8w, F8, f8, F8w_2, F8w_2, parallel=True)
+def _step_tiles(
+    chunks: int,
+    least: int,
+    height: int,
+    begin: I8Array,
+    into: U2Array,
+    of: U2Array,
+    weight: F8Array,
+    scale: F8Array,
+    ends: U1Array,
+    restart: F8Array,
+    dangle: F8Array,
+    y: F8Array,
+    new: F8Array,
+    held: F8Array,
+    alpha: float,
+    change: F8Array,
+    ended: F8Array,
+) -> None:
+    for k in prange(change.shape[0] - 1 - chunks):
+        _chunk_of_tiles(k, chunks, least, height, begin, into, of, weight, scale, ends, restart, dangle, y, new, held,
+                        alpha, change, ended)  # fmt: skip
+
+
+@jit(types.void, i8, i8, i8, i8, I8, U2, U2, F8, F8, U1, F8, F8, F8, F8w, F8, f8, F8w_2, F8w_2)
+def _chunk_of_tiles(
+    k: int,
+    chunks: int,
+    least: int,
+    height: int,
+    begin: I8Array,
+    into: U2Array,
+    of: U2Array,
+    weight: F8Array,
+    scale: F8Array,
+    ends: U1Array,
+    restart: F8Array,
+    dangle: F8Array,
+    y: F8Array,
+    new: F8Array,
+    held: F8Array,
+    alpha: float,
+    change: F8Array,
+    ended: F8Array,
+) -> None:
+    """Sums of one chunk in tiles, then what is made of them; slots of rows in pieces get theirs later."""
+    count = change.shape[0] - 1 - chunks
+    blocks, top = (begin.size - 1) // count, min((k + 1) * height, y.size)
+    sum_tiles(begin[k * blocks : (k + 1) * blocks + 1], into, of, weight, y, new[k * height : top])
+    moved, gone = np.empty(_TOGETHER), np.empty(_TOGETHER)
+    for r0 in range(max(k * height, least), top, _TOGETHER):
+        r1 = min(r0 + _TOGETHER, top)
+        here, there = moved[: r1 - r0], gone[: r1 - r0]
+        _finish(scale[r0:r1], ends[r0:r1], restart[r0:r1], dangle[r0:r1], y[r0:r1], held[0], alpha, new[r0:r1], here,
+                there)  # fmt: skip
+        change[chunks + k, 0] += _total(here)
+        ended[chunks + k, 0] += _total(there)
 
 
 @jit(types.void, U4, u8, F8, inline="always")

@@ -5,7 +5,8 @@ by length and taken eight at a time, a *slice*: entry t of its k-th row is ``col
 grow at once, each in the order of its arrows [1]_. A slice's shorter rows are filled up with arrows from a slot that
 stays 0. Rows are renumbered into *slots*, by how often they are gathered from (in powers of 4), then by length, then by
 number: what is gathered most lies together. Rows of more than ``PIECE`` arrows are cut into pieces, which lie in
-slices too, so that one hub is worked on by all threads; their sums are added in order.
+slices too, so that one hub is worked on by all threads; their sums are added in order. Where one vector is gathered
+from all over, arrows of the other rows lie in tiles instead (tiles.py).
 
 References
 ----------
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from ecograph.cpu._jit import F8, I4, I8, F8w, U4w, i8, jit
 from ecograph.cpu.lines import zeros
 from ecograph.cpu.threads import over_blocks
+from ecograph.cpu.tiles import NONE, Tiles, tiles, worth_tiles
 
 __all__ = ["LANES", "PIECE", "SLICE", "Slices", "slices"]
 
@@ -56,6 +58,7 @@ class Slices(NamedTuple):
     long: int
     bounds: I8Array
     cut: I8Array  # slices of each chunk
+    tiles: Tiles  # of the rows that aren't in pieces, which then have no arrows in slices
 
     @property
     def pieces(self) -> int:
@@ -87,8 +90,11 @@ class Slices(NamedTuple):
         return np.ascontiguousarray(blocks.transpose(1, 0, 2).reshape(self.slot.size, -1)[:, :lanes])
 
 
-def slices(ptr: I8Array, column: I4Array, weight: F8Array | None) -> Slices:
-    """Lay out rows; ``weight`` None: every arrow counts 1. O(arrows), about as long as a few steps."""
+def slices(ptr: I8Array, column: I4Array, weight: F8Array | None, lanes: int = 1) -> Slices:
+    """Lay out rows for steps of so many lanes; ``weight`` None: every arrow counts 1.
+
+    O(arrows), about as long as a few steps.
+    """
     n, size = ptr.size - 1, np.diff(ptr)
     gathered = np.bincount(column, minlength=n)
     warmth = np.minimum((np.frexp(gathered)[1] + 1) // 2, 16)  # powers of 4
@@ -107,6 +113,10 @@ def slices(ptr: I8Array, column: I4Array, weight: F8Array | None) -> Slices:
     end = begin.copy()
     short = order[cut_rows.size :]
     begin[slot[short]], end[slot[short]] = ptr[short], ptr[short + 1]
+    tiled = NONE
+    if lanes == 1 and worth_tiles(gathered, slot, int(size[short].sum())):
+        tiled = tiles(begin[:slots], end[:slots], column, weight, slot)
+        begin[:slots] = end[:slots] = 0
     pieces = slice(slots, slots + int(bounds[-1]))
     begin[pieces] = np.repeat(ptr[cut_rows] - PIECE * bounds[:-1], count) + PIECE * np.arange(bounds[-1])
     end[pieces] = np.minimum(begin[pieces] + PIECE, np.repeat(ptr[cut_rows + 1], count))
@@ -116,14 +126,16 @@ def slices(ptr: I8Array, column: I4Array, weight: F8Array | None) -> Slices:
     heavy = np.empty(0 if weight is None else base[-1])
     given = heavy if weight is None else weight
     over_blocks(_fill, _FILLED, 16 * column.size, base, begin, end, column, given, slot, slots - 1, laid, heavy)
-    return Slices(slot, base, laid, heavy, first, slots, cut_rows.size, bounds, _chunks(base))
+    return Slices(slot, base, laid, heavy, first, slots, cut_rows.size, bounds,
+                  _chunks(base, slots // SLICE if tiled.chunks else 0), tiled)  # fmt: skip
 
 
-def _chunks(base: I8Array) -> I8Array:
-    """Slices of about CHUNK arrows and rows each; a slice is never cut."""
-    work = base + SLICE * np.arange(base.size)
+def _chunks(base: I8Array, first: int) -> I8Array:
+    """Slices from ``first`` on, about CHUNK arrows and rows each; a slice is never cut."""
+    work = (base + SLICE * np.arange(base.size))[first:]
+    work -= work[0]
     count = int(work[-1]) // CHUNK + 1
-    cut: I8Array = np.searchsorted(work, work[-1] * np.arange(count + 1) // count).astype(np.int64)
+    cut: I8Array = first + np.searchsorted(work, work[-1] * np.arange(count + 1) // count).astype(np.int64)
     return cut
 
 

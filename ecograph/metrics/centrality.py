@@ -150,7 +150,7 @@ def _walk(
     unit = _unit_of(graph, weighted)
     out = kernels.row_sums(graph.out.ptr, graph.out.amount * unit)
     ends, lanes = out == 0.0, restart.shape[1]
-    rows = slices(graph.into.ptr, graph.into.column, graph.into.amount * unit if weighted else None)
+    rows = slices(graph.into.ptr, graph.into.column, graph.into.amount * unit if weighted else None, lanes)
     scale, flags = rows.spread(1.0 / np.where(ends, 1.0, out), 1.0), rows.spread(ends.astype(np.uint8))
     again, given = (1.0 - alpha) * rows.to_lanes(restart), rows.to_lanes(dangle)
     y = rows.to_lanes(start)
