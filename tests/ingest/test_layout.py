@@ -43,6 +43,7 @@ def one(**values: int) -> list[Columns]:
 
 @given(columns())
 @example(one(mantissa=MOST, time=NO_TIME))
+@example(one(provider=2**20 - 1, receiver=2**20 - 1, mantissa=2**24))  # a bit beyond the word
 @example(one(provider=2**31 - 1, receiver=2**31 - 1, time=2**40))
 def test_what_is_put_in_comes_out(parts: list[Columns]) -> None:
     layout = fit(parts)
