@@ -83,6 +83,7 @@ def pagerank_step(
     x' over such rows. One writer a slot; sums over slots are made by chunk and added in order of the chunks.
     """
     chunks, lanes, tiled = rows.cut.size - 1, held.size, rows.tiles
+    assert lanes == 1 or not tiled.chunks, "rows were laid out for one lane"
     part = np.empty(rows.pieces * lanes)
     change, ended = (np.zeros((chunks + tiled.chunks + 1, lanes)) for _ in range(2))
     sizes = np.array([rows.slots, rows.first, rows.pieces, _stride(chunks), y.shape[1]])
