@@ -24,6 +24,8 @@ _SECOND = 1_000_000
 _FIRST, _LAST = -2_208_988_800 * _SECOND, 7_289_654_400 * _SECOND  # 1900-01-01 and 2201-01-01, UTC
 _TICK = {"s": _SECOND, "ms": 1000, "us": 1}
 _US = pl.Datetime("us")
+_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}  # ticks of a Datetime
+_ANY_CLOCK = (-62_091, 120_529)  # days since 1970 from 1800 to 2299: what lies beyond is out in every zone
 _HALF_MONTH = pl.duration(days=15)
 
 
@@ -93,8 +95,18 @@ def _instants(frame: Table, time: Time) -> NDArray[np.int64] | None:
         return None
     if time.not_before is not None or (given.dtype.time_zone is None and time.zone != "UTC"):
         return None
+    if _absurd(given).any():
+        return None
     microseconds = given.dt.cast_time_unit("us").to_physical().to_numpy()
     return microseconds if microseconds.min() >= _FIRST and microseconds.max() < _LAST else None
+
+
+def _absurd(cells: pl.Series) -> pl.Series:
+    """Which dates or times are so far off that they mustn't be turned into microseconds: that may wrap, or panic."""
+    day = _DAY[cells.dtype.time_unit] if isinstance(cells.dtype, pl.Datetime) else 1
+    ticks, most = cells.to_physical().cast(pl.Int64), 2**63 - 1
+    first, last = (min(days * day, most) for days in _ANY_CLOCK)
+    return ((ticks < first) | (ticks > last)).fill_null(False)
 
 
 def _written(frame: Table, time: Time, mapping: Mapping) -> _Local | None:
@@ -110,6 +122,9 @@ def _written(frame: Table, time: Time, mapping: Mapping) -> _Local | None:
 def _local(cells: pl.Series, time: Time, mapping: Mapping) -> _Local:
     fine = np.zeros(cells.len(), np.uint8)
     none, zero = (pl.Series(v, dtype=pl.Int64).new_from_index(0, cells.len()) for v in ([None], [0]))
+    if isinstance(cells.dtype, (pl.Date, pl.Datetime)) and (absurd := _absurd(cells)).any():
+        rest = _local(cells.set(absurd, None), time, mapping)
+        return rest._replace(reason=np.where(absurd.to_numpy(), Reason.YEARS, rest.reason).astype(np.uint8))
     if isinstance(cells.dtype, pl.Datetime):
         zoned = cells.dtype.time_zone is not None
         naive = cells.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zoned else cells

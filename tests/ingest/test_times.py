@@ -198,3 +198,20 @@ def test_epoch_excludes_a_format() -> None:
         Time("t", epoch="s", format="%Y")
     with pytest.raises(MappingError, match="'ms'"):
         Time("t", epoch="mss")  # type: ignore[arg-type]  # the point
+
+
+WRAPPED = (2**64 + 1_500_000_000_000_000) // 1000  # in microseconds it would wrap to 2017
+FAR = [
+    pl.Series([0, WRAPPED, None, 2**62, -(2**62)]).cast(pl.Datetime("ms")),
+    pl.Series([0, 2**62, None, 2**62, -(2**62)]).cast(pl.Datetime("us", "UTC")),
+    pl.Series([0, 2**30, None, 2**31 - 1, -(2**31)], dtype=pl.Int32).cast(pl.Date),
+]
+
+
+@pytest.mark.parametrize("cells", FAR, ids=["ms", "us UTC", "days"])
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Jakarta"])
+def test_absurd_dates_of_typed_columns_are_bad_and_never_wrap(cells: pl.Series, zone: str) -> None:
+    """Beside a missing cell and without one, where a column in UTC is taken as it stands."""
+    years = Reason.YEARS
+    assert read(cells, Time("t", zone=zone)).reason.tolist() == [0, years, 0, years, years]
+    assert read(cells.drop_nulls(), Time("t", zone=zone)).reason.tolist() == [0, years, years, years]
