@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ecograph import provenance
-from ecograph.cpu import _jit
+from ecograph.cpu import _kept
 
 __all__ = ["Finding", "data_folder", "examine", "healthy"]
 
@@ -165,9 +165,9 @@ def _threads() -> Finding:
 
 
 def _kernel_cache() -> Finding:
-    cached = not _jit.cache_state().startswith("no ")
+    cached = not _kept.cache_state().startswith("no ")
     remedy = None if cached else "set ECOGRAPH_CACHE to a folder that you may write to"
-    return Finding("kernel cache", _jit.cache_state(), ok=cached, needed=False, remedy=remedy)
+    return Finding("kernel cache", _kept.cache_state(), ok=cached, needed=False, remedy=remedy)
 
 
 def _cuda() -> Finding:

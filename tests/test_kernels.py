@@ -164,7 +164,7 @@ def test_the_cache_is_named_after_what_the_kernels_are_made_from(tmp_path: Path)
     (tmp_path / "ecograph" / "__init__.py").touch()
     shutil.copytree(CPU, tmp_path / "ecograph" / "cpu", ignore=shutil.ignore_patterns("__pycache__"))
     helper = tmp_path / "ecograph" / "cpu" / "helper.py"
-    code = "from ecograph.cpu import _jit; print(_jit._CACHE)"
+    code = "from ecograph.cpu import _kept; print(_kept.FOLDER)"
     caches = []
     for body in ("return x + 1", "return x + 2", "return x + 1"):
         helper.write_text(f"def step(x):\n    {body}\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import sys
 import time
@@ -11,7 +13,7 @@ import numba
 import pytest
 
 from benchmarks import events
-from ecograph.cpu import _jit, warm
+from ecograph.cpu import _kept, warm
 
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="Numba is switched off: nothing is compiled")
 
@@ -45,8 +47,8 @@ def test_the_list_is_what_rank_compiles(tmp_path: Path) -> None:
 
 
 def test_helpers_fill_the_cache_and_end_with_the_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_jit, "_CACHE", tmp_path)
-    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 2)
+    monkeypatch.setattr(_kept, "FOLDER", tmp_path)
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
     monkeypatch.setenv("ECOGRAPH_CACHE", str(tmp_path))
     started: list[subprocess.Popen[bytes]] = []
     real = warm._start
@@ -58,18 +60,18 @@ def test_helpers_fill_the_cache_and_end_with_the_block(tmp_path: Path, monkeypat
     monkeypatch.setattr(warm, "_start", start)
     with warm.helpers():
         deadline = time.monotonic() + 120
-        while not (kept := _jit.cached()) and time.monotonic() < deadline:
+        while not (kept := _kept.cached()) and time.monotonic() < deadline:
             time.sleep(0.1)
     assert kept
     assert len(started) == 1
     assert started[0].returncode is not None
-    assert (_jit.cached() or 0) < len(warm.KERNELS)  # what nobody waits for any more isn't compiled
+    assert (_kept.cached() or 0) < len(warm.KERNELS)  # what nobody waits for any more isn't compiled
 
 
 @pytest.mark.parametrize(("kept", "threads"), [(None, 8), (len(warm.KERNELS), 8), (0, 1)])
 def test_nobody_helps_where_that_is_no_use(kept: int | None, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warm, "cached", lambda: kept)
-    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", threads)
+    monkeypatch.setenv("NUMBA_NUM_THREADS", str(threads))
     monkeypatch.setattr(warm, "_start", lambda *given: pytest.fail("a helper was started"))
     with warm.helpers():
         pass
@@ -77,8 +79,42 @@ def test_nobody_helps_where_that_is_no_use(kept: int | None, threads: int, monke
 
 def test_helpers_share_the_kernels_out(monkeypatch: pytest.MonkeyPatch) -> None:
     shares: list[str] = []
-    monkeypatch.setattr(warm, "_compile", shares.extend)
+    monkeypatch.setattr(warm, "_compile", lambda names, **_: shares.extend(names))
     for first in range(3):
         warm.main([str(first), "3"])
     assert sorted(shares) == sorted(warm.KERNELS)
     assert shares[0] == warm.KERNELS[-1]
+
+
+COMPILE = """
+import sys
+from ecograph.cpu import exact
+kernel = exact.multiply.compile_now(float(sys.argv[1]), must=sys.argv[2] == "must")
+print(len(kernel.signatures))
+"""
+
+
+@pytest.mark.parametrize(("must", "compiled"), [("must", "1"), ("leave", "0")])
+def test_what_another_compiles_is_left_to_it(
+    must: str, compiled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = os.environ | {"ECOGRAPH_CACHE": str(tmp_path)}
+    where = subprocess.check_output(
+        [sys.executable, "-c", "from ecograph.cpu import _kept; print(_kept.FOLDER)"], env=environment, text=True
+    )
+    monkeypatch.setattr(_kept, "FOLDER", Path(where.strip()))
+    command = [sys.executable, "-c", COMPILE, "0.1", must]
+    with _kept.claimed("ecograph.cpu.exact.multiply") as ours:
+        assert ours
+        assert subprocess.check_output(command, env=environment, text=True).strip() == compiled
+    assert subprocess.check_output(command, env=environment, text=True).strip() == "1"  # the lock is gone
+
+
+def test_where_files_cannot_be_locked_nobody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_kept, "FOLDER", tmp_path / "gone")
+    with _kept.claimed("a kernel") as ours:
+        assert ours
+    monkeypatch.setattr(_kept, "FOLDER", tmp_path)
+    monkeypatch.setattr(fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError("no locks here")))
+    with _kept.claimed("a kernel") as ours:
+        assert ours

@@ -9,15 +9,14 @@ on a helper: what isn't in the cache yet is compiled where it is needed.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 
-import numba
-
-from ecograph.cpu._jit import cached
+from ecograph.cpu._kept import PATIENCE, cached
 from ecograph.helper import start
 
 __all__ = ["KERNELS", "helpers"]
@@ -40,8 +39,8 @@ _MOST = 3  # helpers: each takes half a second to begin
 @contextmanager
 def helpers() -> Iterator[None]:
     """Let other processes compile ahead while the block runs, where kernels are missing and there are cores."""
-    kept, threads = cached(), numba.config.NUMBA_NUM_THREADS
-    wanted = 0 if kept is None or kept >= len(KERNELS) or numba.config.DISABLE_JIT else min(threads - 1, _MOST)
+    kept = cached()
+    wanted = 0 if kept is None or kept >= len(KERNELS) else min(_threads() - 1, _MOST)
     started = [_start(first, wanted) for first in range(wanted)]
     try:
         yield
@@ -52,22 +51,30 @@ def helpers() -> Iterator[None]:
             process.wait()
 
 
+def _threads() -> int:
+    """As many as Numba will have, none where it is switched off; to ask Numba would take a third of a second."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+        return 0
+    return int(os.environ.get("NUMBA_NUM_THREADS") or len(os.sched_getaffinity(0)))
+
+
 def _start(first: int, step: int) -> subprocess.Popen[bytes]:
     """One that compiles every ``step``-th kernel."""
     return start("ecograph.cpu.warm", str(first), str(step))
 
 
-def _compile(names: Sequence[str]) -> None:
+def _compile(names: Sequence[str], patience: float = PATIENCE) -> None:
+    """What another process is at longer than ``patience`` is left to it."""
     for name in names:
         module, _, kernel = name.partition(".")
-        getattr(import_module(f"ecograph.cpu.{module}"), kernel).compile_now()
+        getattr(import_module(f"ecograph.cpu.{module}"), kernel).compile_now(patience, must=False)
 
 
 def main(arguments: Sequence[str]) -> None:
     """All, or every so manieth from the end."""
     if arguments:
         first, step = map(int, arguments)
-        _compile(KERNELS[::-1][first::step])
+        _compile(KERNELS[::-1][first::step], patience=0)
         return
     with helpers():
         _compile(KERNELS)
