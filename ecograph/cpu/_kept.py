@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 __all__ = ["FOLDER", "PATIENCE", "cache_state", "cached", "claimed"]
@@ -17,7 +17,9 @@ _PAUSE = 0.005
 
 
 def _source_hash() -> str:
-    digest = hashlib.sha256(version("numba").encode())
+    numba = find_spec("numba")
+    assert numba is not None and numba.origin is not None
+    digest = hashlib.sha256(Path(numba.origin).with_name("_version.py").read_bytes())  # importing it takes long
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
