@@ -7,7 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["start"]
+__all__ = ["cores", "start"]
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def start(module: str, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:

@@ -17,6 +17,8 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
+from numba.core.callwrapper import PyCallWrapper
+from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
 from numba.core.types.functions import BaseFunction
 from numba.extending import is_jitted
 
@@ -133,16 +135,24 @@ def test_what_another_kernel_calls_is_compiled_for_python_only_when_python_calls
     assert half.signatures
 
 
-def test_numba_finds_the_types_of_calls_itself_once_a_kernel_is_compiled_or_fails_to() -> None:
-    before = BaseFunction.get_call_type
+def test_numba_is_as_it_was_once_a_kernel_is_compiled_or_fails_to() -> None:
+    changed: list[tuple[Any, str]] = [
+        (BaseFunction, "get_call_type"), (PyCallWrapper, "build"), (JITCodeLibrary, "_finalize_final_module"),
+        (JITCodeLibrary, "get_pointer_to_function"), (JITCPUCodegen, "set_env"),
+    ]  # fmt: skip
+    before = [getattr(owner, name) for owner, name in changed]
+
+    @jit(f8, f8)
+    def inner(x: Any) -> Any:
+        return x.no_such_thing
 
     @jit(f8, f8)
     def wrong(x: Any) -> Any:
-        return x.no_such_thing
+        return inner(x)
 
     with pytest.raises(numba.TypingError):
         wrong(1.0)
-    assert BaseFunction.get_call_type is before
+    assert [getattr(owner, name) for owner, name in changed] == before
 
 
 def run(code: str, folder: Path, **environment: str) -> str:

@@ -18,7 +18,8 @@ _PAUSE = 0.005
 
 def _source_hash() -> str:
     numba = find_spec("numba")
-    assert numba is not None and numba.origin is not None
+    assert numba is not None
+    assert numba.origin is not None
     digest = hashlib.sha256(Path(numba.origin).with_name("_version.py").read_bytes())  # importing it takes long
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + path.read_bytes())

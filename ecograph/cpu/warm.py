@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from ecograph.cpu._kept import PATIENCE, cached
-from ecograph.helper import start
+from ecograph.helper import cores, start
 
 __all__ = ["KERNELS", "helpers"]
 
@@ -55,7 +55,7 @@ def _threads() -> int:
     """As many as Numba will have, none where it is switched off; to ask Numba would take a third of a second."""
     if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
         return 0
-    return int(os.environ.get("NUMBA_NUM_THREADS") or len(os.sched_getaffinity(0)))
+    return int(os.environ.get("NUMBA_NUM_THREADS") or cores())
 
 
 def _start(first: int, step: int) -> subprocess.Popen[bytes]:

@@ -22,6 +22,11 @@ def ledger() -> Ledger:
     return reliance(Ecosystem.from_ties(ties | {"count": [3, 2, 4, 5]}), "o")
 
 
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "cores", lambda: 2)
+
+
 def drawn(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
@@ -81,3 +86,12 @@ def test_nothing_is_left_of_it_where_the_block_fails(monkeypatch: pytest.MonkeyP
     assert process.returncode is not None
     assert process.stdin is not None
     assert process.stdin.closed
+
+
+def test_one_core_has_one_process(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "cores", lambda: 1)
+    monkeypatch.setattr(beside, "start", lambda *given, **named: pytest.fail("a process was started"))
+    (tmp_path / "one").mkdir()
+    with beside.drawing() as draw:
+        draw(ledger, tmp_path / "one")()
+    assert drawn(tmp_path / "one") == here(ledger, tmp_path / "here")
