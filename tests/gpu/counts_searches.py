@@ -27,7 +27,8 @@ SHOCKS = np.array([0, 1]), np.array([1], np.int32), np.array([0.5])
 RULE = cpu_cascade.Rule(True, False, 0.0, 5)
 
 ON_THE_HOST = {
-    "breadth.Arrows", "breadth.Side", "breadth.TooDeep", "breadth.bytes_needed", "core.bytes_needed",
+    "breadth.Arrows", "breadth.Side", "breadth.TooDeep", "breadth.bytes_needed", "breadth.fewest", "breadth.lane_bytes",
+    "core.bytes_needed", "cascade_state.lane_bytes",
     "cascade_state.Held", "cascade_state.Side", "cascade_state.State", "cascade_state.Tasks",
     "cascade_state.bytes_needed", "cascade_state.kernel",
 }  # fmt: skip

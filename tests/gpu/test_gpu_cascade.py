@@ -12,7 +12,7 @@ from ecograph.cpu import cascade as cpu
 from ecograph.cpu.csr import by_provider
 from ecograph.gpu import cascade as gpu
 from ecograph.gpu.cascade_state import kernel
-from ecograph.gpu.chains import PIECE
+from ecograph.gpu.chains import FEWEST, PIECE
 from tests.gpu.host_cupy import HostCupy
 from tests.gpu.host_shim import Schedule
 
@@ -187,7 +187,7 @@ def test_a_grid_of_none_stores_nothing(twins_on: Callable[..., Any]) -> None:
 
 
 def test_what_does_not_fit_is_refused_before_it_is_copied(host_shim: Callable[..., HostCupy]) -> None:
-    cupy = host_shim(free=10**5)
+    cupy = host_shim(free=gpu.bytes_needed(NETWORKS["33"], 0, FEWEST) - 1)
     with pytest.raises(MemoryError, match="device memory are needed"):
         gpu.to_device(NETWORKS["33"])
     assert cupy.counts["copy"] == 0
