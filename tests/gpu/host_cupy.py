@@ -104,7 +104,8 @@ class HostCupy(ModuleType):
     """Stands where ``import cupy`` looks, for the time of a test.
 
     ``counts``: launches, in all and of each kernel; copies to the device and their bytes (``copied``); reads, each of
-    which waits for the device, and their bytes (``got``). A name that isn't here is an AttributeError.
+    which waits for the device, and their bytes (``got``); how often memory ``ended``. A name that isn't
+    here is an AttributeError.
 
     ``made``: of each array the function that made it and its bytes, as CuPy rounds them up.
 
@@ -133,7 +134,7 @@ class HostCupy(ModuleType):
         self.schedule, self.threads, self.sanitized, self.counts = schedule, threads, sanitized, Counter[str]()
         properties = {"name": b"host-shim", "totalGlobalMem": free}
         runtime = SimpleNamespace(
-            memGetInfo=lambda: (self.free - self._alive["bytes"], free),
+            memGetInfo=lambda: (self.free - self.living, free),
             getDevice=lambda: 0,
             getDeviceProperties=lambda _: properties,
             runtimeGetVersion=lambda: 0,
@@ -146,6 +147,11 @@ class HostCupy(ModuleType):
             Event=_Event,
             get_elapsed_time=lambda begin, end: 1e3 * (end.at - begin.at),
         )
+
+    @property
+    def living(self) -> int:
+        """Bytes of the arrays that are there."""
+        return self._alive["bytes"]
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"the host-shim has no cupy.{name}; what ecograph/gpu uses has a line in host_cupy.py")
@@ -167,11 +173,12 @@ class HostCupy(ModuleType):
         self.made.append((way, -(-host.nbytes // 512) * 512))
         larger = way != "asarray" and self.made[-1][1] > self.largest
         size = self.made[-1][1]
-        full = self._alive["bytes"] + size > self.free
+        full = self.living + size > self.free
         if self.memory < 0 or larger or full or len(self.made) - 1 in self.full_at:
+            self.counts["ended"] += 1
             raise OutOfMemoryError(f"Out of memory allocating {host.nbytes:,} bytes")
         self._alive["bytes"] += size
-        self.peak = max(self.peak, self._alive["bytes"])
+        self.peak = max(self.peak, self.living)
         array = ndarray(host, self.counts, self._given)
         weakref.finalize(array, lambda alive: alive.update(bytes=-size), self._alive)
         return array
