@@ -67,5 +67,5 @@ class Kept:
         return len(self._found)
 
 
-HOST = Kept(2)  # graphs of ties: metrics/tie_graph.py
+HOST = Kept(2)  # graphs: metrics/tie_graph.py, and metrics/chains.py where sums are made on a device
 DEVICE = Kept(16)  # their rows on a device: ecograph/gpu

@@ -81,7 +81,7 @@ def test_the_one_not_used_for_longest_goes_first() -> None:
 def test_letting_go_leaves_what_is_in_use() -> None:
     kept, things, values = Kept(4), [Thing(), Thing()], [Thing(), Thing()]
     for thing, value in zip(things, values, strict=True):
-        kept.get((thing,), "", lambda value=value: value)
+        kept.get((thing,), "", iter([value]).__next__)
     assert kept.let_go(using=values[:1])
     assert not kept.let_go(using=values[:1])
     assert kept.get((things[0],), "", Thing) is values[0]
@@ -97,7 +97,7 @@ def test_nothing_is_kept_of_a_failure_or_of_a_key_that_cannot_be_looked_for() ->
 
     with pytest.raises(ZeroDivisionError):
         kept.get((one,), "", fail)
-    assert kept.get((one,), [], lambda: 1) == 1
+    assert kept.get((one,), [], lambda: 1) == 1  # type: ignore[arg-type]
     assert kept.get((one,), "", lambda: 2, keep=lambda _: False) == 2
     assert len(kept) == 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ from ecograph.device import Choice, check_memory, choose, guarded
 from ecograph.errors import ConvergenceError
 from ecograph.gpu import centrality as gpu_walks
 from ecograph.gpu import chains as gpu
+from ecograph.kept import HOST
 from ecograph.metrics.components import Components
 from ecograph.metrics.operator import Dependence
 from ecograph.progress import Progress, track
@@ -92,8 +94,17 @@ def compact(
 ) -> Graph:
     """The graph of the participants in ``found``; with ``lump``, each closed class becomes one node.
 
-    With ``on_gpu`` sums over its chains are made on the device, where its rows stay for as long as it does.
+    With ``on_gpu`` sums over its chains are made on the device, where its rows stay for as long as it does; who asks for
+    the same graph gets this one.
     """
+    lump = lump and bool(found.closed.any())
+    if not on_gpu:
+        return _compact(dependence, found, barred, lump, False)
+    make = partial(_compact, dependence, found, barred, lump, True)
+    return HOST.get((dependence, found), ("chains", barred, lump), make)
+
+
+def _compact(dependence: Dependence, found: Components, barred: int, lump: bool, on_gpu: bool) -> Graph:
     component = found.component[found.order]
     closed = found.closed[component] & lump
     fresh = np.ones(component.size, np.bool_)
