@@ -94,8 +94,8 @@ def compact(
 ) -> Graph:
     """The graph of the participants in ``found``; with ``lump``, each closed class becomes one node.
 
-    With ``on_gpu`` sums over its chains are made on the device, where its rows stay for as long as it does; who asks for
-    the same graph gets this one.
+    With ``on_gpu`` sums over its chains are made on the device, where its rows stay for as long as it does; who asks
+    for the same graph gets this one.
     """
     lump = lump and bool(found.closed.any())
     if not on_gpu:

@@ -46,7 +46,7 @@ KEPT: list[tuple[str, str, str, str]] = [
         "memory is refused beside what is kept",
         "_module.py",
         "if not DEVICE.let_go(using):",
-        "if not DEVICE.let_go(using) or True:",
+        "if True:",
     ),
     (
         "what is in use is let go of",
