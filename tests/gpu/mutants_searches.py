@@ -27,8 +27,8 @@ WIDTHS: list[tuple[str, str, str, str]] = [
     (
         "more lanes are begun than fit",
         "_module.py",
-        "lanes = _lanes_that_fit(least, what, needs, using) if needs and begin < end else LANES",
-        "lanes = LANES",
+        "while lanes > least and (short := shortfall(needs(lanes), using)):",
+        "while lanes < least and (short := shortfall(needs(lanes), using)):",
     ),
     ("a thread without a lane stores", "cascade.cu", "    if (WIDTH == LANES || lane < WIDTH) x[", "    x["),
     ("lanes that are done go on", "chains.py", "                _still(done, d[0])\n", "                pass\n"),
