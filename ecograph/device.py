@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 from ecograph.errors import DeviceError, EcographError, MemoryLimitError
+from ecograph.kept import DEVICE, HOST
 from ecograph.provenance import memory
 
 __all__ = ["LEAST", "LOG", "Choice", "Device", "check_memory", "choose", "find_gpu", "guarded", "told"]
@@ -109,6 +110,7 @@ def guarded(what: str) -> Iterator[None]:
         ours = (kind.__module__ or "").partition(".")[0] in ("cupy", "cupy_backends") or kind is MemoryError
         if not ours:
             raise
+        DEVICE.clear()  # what a device kept that failed is nothing to go on with
         if isinstance(error, MemoryError):  # CuPy's OutOfMemoryError is one, and that of ecograph/gpu
             raise DeviceError(
                 f"The device has no memory left for {what}: {error}.",
@@ -121,7 +123,9 @@ def guarded(what: str) -> Iterator[None]:
 
 
 def check_memory(nbytes: int, what: str, hint: str) -> None:
-    """Refuse work whose arrays don't fit in the memory that a program could get now."""
+    """Refuse work whose arrays don't fit in the memory that a program could get now, without what is kept."""
     free = memory()[1]
+    while free is not None and nbytes > free and HOST.let_go():
+        free = memory()[1]
     if free is not None and nbytes > free:
         raise MemoryLimitError(f"{nbytes / 1e9:.1f} GB are needed for {what}, {free / 1e9:.1f} GB are free.", hint=hint)

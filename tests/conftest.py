@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from ecograph import device, provenance
 from ecograph.doctor import data_folder
 from ecograph.gpu import _module
+from ecograph.kept import DEVICE
 from tests.gpu.host_cupy import HostCupy
 from tests.gpu.host_shim import Schedule
 
@@ -111,6 +112,7 @@ def on_host_shim(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         cupy = HostCupy(Schedule(), **given)
         monkeypatch.setitem(sys.modules, "cupy", cupy)
         _module.module.cache_clear()
+        DEVICE.clear()
         return cupy
 
     install()
@@ -118,3 +120,4 @@ def on_host_shim(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(device, "LEAST", 0)
     yield install
     _module.module.cache_clear()
+    DEVICE.clear()

@@ -40,6 +40,7 @@ def test_functions_that_return_arrays_tell_where_they_were_and_why(
         "eigenvector_centrality": metrics.eigenvector_centrality, "core_number": metrics.core_number,
         "betweenness": metrics.betweenness_centrality, "closeness": metrics.closeness_centrality,
         "harmonic": metrics.harmonic_centrality, "eps_sensitivity": metrics.eps_sensitivity,
+        "cascade_state": lambda eco, device: metrics.cascade_state(eco, "a", device=device),
     }  # fmt: skip
     with caplog.at_level(logging.INFO, logger="ecograph.device"):
         for call in calls.values():

@@ -13,7 +13,8 @@ from ecograph.cpu.paths import BLOCKS, DISTANCES, ROWS, SQUARES, SUMS
 from ecograph.gpu._module import THREADS, blocks, in_chunks, module, shortfall
 from ecograph.gpu.chains import LANES, PIECE, WARPS, Plan, plan
 
-__all__ = ["DEEP", "FEWEST", "Arrows", "Side", "TooDeep", "by_hops", "bytes_needed", "to_device"]
+__all__ = ["DEEP", "FEWEST", "Arrows", "Side", "TooDeep", "by_hops", "bytes_needed", "fewest", "lane_bytes",
+           "to_device"]  # fmt: skip
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
@@ -51,13 +52,23 @@ class Arrows(NamedTuple):
     node: Any
 
 
-def bytes_needed(n: int, arrows: int, what: int) -> int:
-    """Device memory for 32 sources and ``DEEP`` levels, from above; an array begins at a multiple of 512 bytes."""
+def bytes_needed(n: int, arrows: int, what: int, lanes: int = LANES) -> int:
+    """Device memory for so many sources and ``DEEP`` levels, from above; an array begins at a multiple of 512 bytes."""
     long = arrows // PIECE
     tasks = 2 * (20 * (n + 2 * long) + 16 * long + 8)
-    lanes = (0 if what == DISTANCES else 2 * LANES) + (2 * BLOCKS if what in (SUMS, SQUARES) else 0)
-    lanes += LANES if what == ROWS else 0
-    return 8 * arrows + tasks + (4 * (DEEP + 3) + 36 + 8 * lanes) * n + 8 * LANES * (2 * long + 1) + 512 * (DEEP + 40)
+    sums = 8 * 2 * BLOCKS * n if what in (SUMS, SQUARES) else 0
+    return 8 * arrows + tasks + 36 * n + sums + 40 * 512 + lane_bytes(n, arrows, what, lanes)
+
+
+def lane_bytes(n: int, arrows: int, what: int, lanes: int) -> int:
+    """Device memory for so many sources and ``DEEP`` levels, from above, beside arrows and sums over sources."""
+    each = 0 if what == DISTANCES else 3 * lanes if what == ROWS else 2 * lanes
+    return (4 * (DEEP + 3) + 8 * each) * n + 8 * LANES * (2 * (arrows // PIECE) + 1) + 512 * DEEP
+
+
+def fewest(what: int) -> int:
+    """Sources at a time where memory is short: distances have words, which are of 32."""
+    return LANES if what == DISTANCES else FEWEST
 
 
 def to_device(
@@ -72,7 +83,7 @@ def to_device(
     n = ptr.size - 1
     if back_column.size != column.size:
         back_ptr, back_column = turned(ptr, column)
-    if lacking := shortfall(bytes_needed(n, column.size, what)):
+    if lacking := shortfall(bytes_needed(n, column.size, what, fewest(what))):
         raise MemoryError(lacking)
     return Arrows(n, _side(plan(back_ptr), back_column), _side(plan(ptr), column), cupy.asarray(node.ravel()))
 
@@ -142,7 +153,10 @@ def by_hops(
             _shares(work.rows(first, last), found.sum(0), sums[first * n : last * n].reshape(-1, n))
         tick(last)
 
-    in_chunks(begin, end, run, least=LANES if what == DISTANCES else FEWEST, what="Searches for shortest paths")
+    in_chunks(
+        begin, end, run, least=fewest(what), what="Searches for shortest paths",
+        needs=lambda width: lane_bytes(n, arrows.out.column.size, what, width), using=(arrows,),
+    )  # fmt: skip
     if ours:
         both[:] = total.get(), other.get()
     if what == SUMS:

@@ -11,10 +11,10 @@ from ecograph.cpu.cascade_ahead import rounds_ahead
 from ecograph.cpu.cascade_network import Rule
 from ecograph.gpu._module import THREADS, blocks, in_chunks
 from ecograph.gpu.cascade_bounds import bound_of
-from ecograph.gpu.cascade_state import EACH, PAST, Held, State, bytes_needed, kernel, pull, to_device
+from ecograph.gpu.cascade_state import EACH, PAST, Held, State, bytes_needed, kernel, lane_bytes, pull, to_device
 from ecograph.gpu.chains import FEWEST, LANES, WARPS
 
-__all__ = ["Held", "bytes_needed", "run_lanes", "to_device"]
+__all__ = ["Held", "bytes_needed", "run_lanes", "run_state", "to_device"]
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
@@ -53,9 +53,24 @@ def run_lanes(
         if bounds:
             run[first:last, 2] = group.bounds()[: last - first]
 
-    in_chunks(0, lanes, cascade, least=FEWEST, what="Cascades")
+    in_chunks(0, lanes, cascade, least=FEWEST, what="Cascades", needs=lambda width: lane_bytes(network, width))
     back = np.argsort(order)
     return score[back], run[back]
+
+
+def run_state(held: Held, rule: Rule, row: I4Array, psi: F8Array) -> tuple[F8Array, F8Array, F8Array]:
+    """``hd`` and ``hu`` of every row at the end of one shock, and ``run``, as ``cpu.cascade.run_state`` gives them.
+
+    Bit for bit where no row reads more than 64 in a run, and no market has more rows.
+    """
+    import cupy
+
+    seat = held.network.seat
+    shocks = tuple(map(cupy.asarray, (seat[row], np.zeros(row.size, np.int32), psi)))
+    group = _Group(held, rule, shocks, np.array([0, row.size]), slice(0, 1), FEWEST)
+    group.rounds()
+    hd, hu = (state.h.get().reshape(held.n, FEWEST)[seat, 0] for state in (group.down, group.up))
+    return hd, hu, group.run[:, 0]
 
 
 class _Group:

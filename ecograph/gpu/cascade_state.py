@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from ecograph.cpu.cascade_network import Channel, Network
 from ecograph.gpu._module import THREADS, blocks, module, shortfall
-from ecograph.gpu.chains import LANES, PIECE, SHORT, WARPS, Plan, plan
+from ecograph.gpu.chains import FEWEST, LANES, PIECE, SHORT, WARPS, Plan, plan
 
-__all__ = ["EACH", "PAST", "Held", "Side", "State", "Tasks", "bytes_needed", "kernel", "pull", "to_device"]
+__all__ = ["EACH", "PAST", "Held", "Side", "State", "Tasks", "bytes_needed", "kernel", "lane_bytes", "pull",
+           "to_device"]  # fmt: skip
 
 EACH = WARPS * 4  # rows, or short tasks, of a block: as in cascade.cu
 PAST = 8  # rounds over which the rate is taken, as on the CPU
@@ -62,25 +63,32 @@ class Held(NamedTuple):
     total: Any
 
 
-def bytes_needed(network: Network, shocks: int) -> int:
-    """Device memory for the network, ``shocks`` entries and 32 lanes, from above."""
+def bytes_needed(network: Network, shocks: int, lanes: int = LANES) -> int:
+    """Device memory for the network, ``shocks`` entries and so many lanes, from above."""
     n, m = network.seat.size, network.markets.total.size
-    places, words, held = 6 * n + m, 11 * n + m, 16 * shocks + 32 * n + 20 * m
+    held = 16 * shocks + 40 * n + 20 * m + 28 * (2 * (n // PIECE) + 1)
     for channel in (network.down, network.up):
         runs, entries = channel.bound.size - 1, channel.column.size
-        pieces = 2 * (entries // PIECE) + 1
-        places, words = places + runs + pieces, words + runs
-        held += 12 * entries + 28 * runs + 12 * n + 28 * pieces
-    pieces = 2 * (n // PIECE) + 1
-    places += 2 * pieces + 3 * (n // (8 * EACH) + 1) + 64
-    return 8 * LANES * places + 4 * words + held + 28 * pieces + 80 * 512
+        held += 12 * entries + 28 * runs + 12 * n + 28 * (2 * (entries // PIECE) + 1)
+    return held + 40 * 512 + lane_bytes(network, lanes)
+
+
+def lane_bytes(network: Network, lanes: int) -> int:
+    """Device memory for so many lanes, from above, beside the network and shocks."""
+    n, m = network.seat.size, network.markets.total.size
+    values, words, pieces = 6 * n + m, 11 * n + m, 2 * (2 * (n // PIECE) + 1)
+    for channel in (network.down, network.up):
+        runs = channel.bound.size - 1
+        values, words, pieces = values + runs, words + runs, pieces + 2 * (channel.column.size // PIECE) + 1
+    told = pieces + 3 * (n // (8 * EACH) + 1) + 64  # of 32 lanes always
+    return 8 * lanes * values + 8 * LANES * told + 4 * words + 40 * 512
 
 
 def to_device(network: Network, shocks: int = 0) -> Held:
-    """Copy the network once. MemoryError where it, ``shocks`` entries and 32 lanes don't fit."""
+    """Copy the network once. MemoryError where it, ``shocks`` entries and the fewest lanes don't fit."""
     import cupy
 
-    if lacking := shortfall(bytes_needed(network, shocks)):
+    if lacking := shortfall(bytes_needed(network, shocks, FEWEST)):
         raise MemoryError(lacking)
     markets = network.markets
     arrays = map(cupy.asarray, (markets.out, markets.market, markets.total))

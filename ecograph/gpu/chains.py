@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecograph.gpu._module import LANES, THREADS, blocks, in_chunks, module, shortfall
+from ecograph.gpu._module import LANES, THREADS, blocks, in_chunks, kept, module, shortfall
 
 __all__ = [
-    "FEWEST", "LANES", "LOOK", "ONE", "PIECE", "SHORT", "Kept", "Plan", "Rows", "bytes_at_most", "bytes_needed", "plan",
-    "pull_lanes", "to_device",
+    "FEWEST", "LANES", "LOOK", "ONE", "PIECE", "SHORT", "Plan", "Rows", "bytes_at_most", "bytes_needed", "lane_bytes",
+    "plan", "pull_lanes", "rows_kept", "to_device",
 ]  # fmt: skip
 
 FEWEST = 8  # lanes at a time where memory is short: their values are two sectors of 32 bytes
@@ -90,9 +90,14 @@ class Rows(NamedTuple):
 def bytes_needed(made: Plan, n: int, arrows: int, lanes: int = LANES) -> int:
     """Device memory for rows and lanes; an array begins at a multiple of 512 bytes."""
     tasks = sum(each.nbytes for each in made if not isinstance(each, int))
+    return 12 * arrows + tasks + 8 * n + 8 * 512 + lane_bytes(made, n, lanes)
+
+
+def lane_bytes(made: Plan, n: int, lanes: int = LANES) -> int:
+    """Device memory for lanes, and a weight of each row, beside rows that are there."""
     told = max(made.blocks + made.long.size, stretch_blocks(n * LANES)) + 1
     places = VECTORS * n + made.bounds[-1] + 1 + told + 3
-    return 12 * arrows + tasks + 16 * n + 8 * lanes * int(places) + 18 * 512
+    return 8 * n + 8 * lanes * int(places) + 11 * 512
 
 
 def bytes_at_most(n: int, arrows: int, lanes: int = LANES) -> int:
@@ -106,7 +111,7 @@ def bytes_at_most(n: int, arrows: int, lanes: int = LANES) -> int:
 
 
 def to_device(
-    ptr: NDArray[np.int64], column: NDArray[np.int32], value: NDArray[np.float64], lanes: int = LANES
+    ptr: NDArray[np.int64], column: NDArray[np.int32], value: NDArray[np.float64], lanes: int = FEWEST
 ) -> Rows:
     """Copy rows once. MemoryError where they and so many lanes don't fit."""
     import cupy
@@ -118,17 +123,11 @@ def to_device(
     return Rows(n, made, *map(cupy.asarray, arrays))
 
 
-class Kept:
-    """Rows that are on the device already, for as long as somebody holds this: each is copied once."""
-
-    def __init__(self) -> None:
-        self._found: dict[int, tuple[Any, Rows]] = {}
-
-    def rows(self, ptr: NDArray[np.int64], column: NDArray[np.int32], value: NDArray[np.float64]) -> Rows:
-        """``to_device`` of these very arrays, which stay as they are."""
-        if id(value) not in self._found:
-            self._found[id(value)] = value, to_device(ptr, column, value)  # value is held: no other array gets its id
-        return self._found[id(value)][1]
+def rows_kept(
+    ptr: NDArray[np.int64], column: NDArray[np.int32], value: NDArray[np.float64], lanes: int = FEWEST
+) -> Rows:
+    """``to_device`` of these very arrays: copied once, for as long as they live."""
+    return kept("rows", (ptr, column, value), lambda: to_device(ptr, column, value, lanes))
 
 
 def pull_lanes(
@@ -156,7 +155,10 @@ def pull_lanes(
     def run(first: int, last: int, width: int) -> None:
         parts.append(_some_lanes(rows, start[..., first:last], width, goal, most, by, hold, weight, tick))
 
-    in_chunks(0, start.shape[-1], run, least=FEWEST, what="Sums over chains")
+    in_chunks(
+        0, start.shape[-1], run, least=FEWEST, what="Sums over chains",
+        needs=lambda lanes: lane_bytes(rows.plan, rows.n, lanes), using=(rows,),
+    )  # fmt: skip
     if not parts:
         return np.zeros((rows.n, 0)), np.zeros(0), 0
     x, change, steps = zip(*parts, strict=True)

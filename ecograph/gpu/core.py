@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ecograph.gpu._module import THREADS, blocks, module, shortfall
+from ecograph.gpu._module import THREADS, blocks, kept, module, shortfall
 from ecograph.gpu.chains import WARPS
 
 __all__ = ["FEW", "MANY", "bytes_needed", "core_numbers"]
@@ -38,7 +38,8 @@ def core_numbers(in_ptr: I8Array, in_column: I4Array, out_ptr: I8Array, out_colu
         raise MemoryError(lacking)
     if not n:
         return degree
-    rows = _to_device(degree, in_ptr, in_column, out_ptr, out_column)
+    arrows = in_ptr, in_column, out_ptr, out_column
+    rows = kept("core", arrows, lambda: _to_device(degree, *arrows))
     number, other, falling = cupy.asarray(degree.astype(np.int32)), cupy.empty(n, np.int32), True
     while falling:
         for _ in range(LOOK):

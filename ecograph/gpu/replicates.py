@@ -11,9 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecograph.gpu._module import THREADS, blocks, module, shortfall
-from ecograph.gpu.chains import LANES, ROWS, WARPS, Rows, begun, bytes_at_most, folded, step, sum_lanes, to_device
+from ecograph.gpu.chains import (
+    FEWEST,
+    LANES,
+    ROWS,
+    WARPS,
+    Rows,
+    begun,
+    bytes_at_most,
+    folded,
+    lane_bytes,
+    step,
+    sum_lanes,
+    to_device,
+)
 
-__all__ = ["LANES", "Drawn", "Ties", "draw_shares", "replicate_bytes", "rooted_lanes", "ties_of", "ties_to_device"]
+__all__ = [
+    "LANES", "Drawn", "Ties", "draw_shares", "replicate_bytes", "rooted_lanes", "run_bytes", "ties_of",
+    "ties_to_device",
+]  # fmt: skip
 
 F8Array = NDArray[np.float64]
 
@@ -63,10 +79,17 @@ def ties_of(
     )  # fmt: skip
 
 
-def replicate_bytes(n: int, arrows: int, ties: int, asked: int) -> int:
+def replicate_bytes(n: int, arrows: int, ties: int, asked: int, lanes: int = LANES) -> int:
     """Device memory for it, at most; n counts participants, of whom each may be a receiver."""
-    drawn = 8 * (LANES + 2) * (arrows + n) + 4 * arrows + 32 * ties
-    return bytes_at_most(n, arrows) + drawn + 16 * n + 8 * (LANES + 1) * asked + 24 * 512
+    drawn = 8 * (lanes + 2) * (arrows + n) + 4 * arrows + 32 * ties
+    return bytes_at_most(n, arrows, lanes) + drawn + 16 * n + 8 * (lanes + 1) * asked + 24 * 512
+
+
+def run_bytes(drawn: Drawn, lanes: int) -> int:
+    """Device memory for so many replicates at a time, beside what is ``drawn`` of."""
+    rows = drawn.rows
+    values: int = rows.column.size + drawn.ties.cost.size + drawn.at.size + 2 * (rows.n // (WARPS * ROWS) + 2)
+    return lane_bytes(rows.plan, rows.n, lanes) + 8 * lanes * values + 8 * 512
 
 
 def ties_to_device(
@@ -75,7 +98,7 @@ def ties_to_device(
     """Copy once. MemoryError where it doesn't fit."""
     import cupy
 
-    if lacking := shortfall(replicate_bytes(ptr.size - 1, column.size, ties.weight.size, at.size)):
+    if lacking := shortfall(replicate_bytes(ptr.size - 1, column.size, ties.weight.size, at.size, FEWEST)):
         raise MemoryError(lacking)
     rows = to_device(ptr, column, np.zeros(0))._replace(own=True)
     return Drawn(Ties(*map(cupy.asarray, ties)), rows, cupy.asarray(at))

@@ -112,7 +112,7 @@ def brokerage_rows(
 def choose_searches(device: str, dependence: Dependence, sources: int) -> Choice:
     """Where ``brokerage_rows`` searches, in hops."""
     arrows = dependence.provider.size
-    needs = breadth.bytes_needed(dependence.ptr.size - 1, arrows, kernels.ROWS)
+    needs = breadth.bytes_needed(dependence.ptr.size - 1, arrows, kernels.ROWS, breadth.FEWEST)
     return choose(device, needs, arrows * sources // EACH, what="brokerage")
 
 

@@ -15,6 +15,7 @@ from ecograph.device import Choice, choose, guarded
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import ConvergenceError, EcographError
 from ecograph.gpu import cascade as gpu
+from ecograph.gpu.chains import FEWEST
 from ecograph.metrics.cascade_network import Built
 from ecograph.progress import Progress, track
 
@@ -90,7 +91,7 @@ def where(device: str, built: Built, shocks: Shocks, what: str) -> tuple[Choice,
     """The device for these shocks, and why; the network on it, copied once, or None for the CPU."""
     network = built.network
     passed = (network.down.column.size + network.up.column.size) * (shocks.ptr.size - 1)
-    chosen = choose(device, gpu.bytes_needed(network, shocks.row.size), passed, what=what)
+    chosen = choose(device, gpu.bytes_needed(network, shocks.row.size, FEWEST), passed, what=what)
     if chosen.device == "cpu":
         return chosen, None
     with guarded("cascades"):

@@ -9,10 +9,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ecograph.cpu import cascade as kernels
+from ecograph.device import guarded
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import ConvergenceError
+from ecograph.gpu import cascade as gpu
 from ecograph.metrics.cascade_network import Built, Essentiality, build
-from ecograph.metrics.cascade_run import Closure, check_rule, lost_by, pack, rule_of
+from ecograph.metrics.cascade_run import Closure, check_rule, lost_by, pack, rule_of, where
 
 __all__ = ["cascade_attribution", "cascade_state"]
 
@@ -29,6 +31,7 @@ def cascade_state(
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
     tol: float = 1e-8,
+    device: str = "auto",
 ) -> pl.DataFrame:
     r"""What is left of every participant's capacity after one shock.
 
@@ -39,6 +42,7 @@ def cascade_state(
     eco : the ecosystem, or a view of it.
     closure : the shock, as for ``cascade_loss``.
     essentiality, substitution, layer, relation_weights, normalise, tol : as for ``esri``.
+    device : "auto", "cpu" or "gpu": docs/gpu.md says when "auto" takes a device.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def cascade_state(
 
     Raises
     ------
-    ParticipantError, EcographError, UnitError, WindowError, ConvergenceError : as for ``cascade_loss``.
+    ParticipantError, EcographError, UnitError, WindowError, ConvergenceError, DeviceError : as for ``cascade_loss``.
 
     Notes
     -----
@@ -68,7 +72,14 @@ def cascade_state(
     """
     check_rule(substitution, tol)
     built = build(eco, essentiality, layer, relation_weights, normalise)
-    hd, hu, _, _ = _state(eco, built, closure, substitution, tol)
+    shock, rule = pack([lost_by(eco, closure)]), rule_of(substitution, False, tol)
+    held = where(device, built, shock, "cascade_state")[1]
+    if held is None:
+        hd, hu, _, run = kernels.run_state(built.network, rule, shock.row, shock.psi)
+    else:
+        with guarded("the cascade"):
+            hd, hu, run = gpu.run_state(held, rule, shock.row, shock.psi)
+    _check_end(run, rule)
     return pl.DataFrame({"id": eco.ids, "hd": hd, "hu": hu})
 
 
@@ -150,14 +161,18 @@ def _state(
     shock = pack([lost_by(eco, closure)])
     rule = rule_of(substitution, False, tol)
     hd, hu, felt, run = kernels.run_state(built.network, rule, shock.row, shock.psi)
-    if run[1] > tol:
+    _check_end(run, rule)
+    psi = np.ones(len(eco))
+    psi[shock.row] = shock.psi
+    return hd, hu, felt, psi
+
+
+def _check_end(run: F8Array, rule: kernels.Rule) -> None:
+    if run[1] > rule.stop:
         raise ConvergenceError(
             f"The cascade still changed by up to {run[1]:.1g} after {rule.limit:,} rounds.",
             hint="ask for a larger tol, or give external_cost and external_demand: little leaks out of some class",
         )
-    psi = np.ones(len(eco))
-    psi[shock.row] = shock.psi
-    return hd, hu, felt, psi
 
 
 def _terms(

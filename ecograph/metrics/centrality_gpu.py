@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ecograph.cpu import centrality as kernels
 from ecograph.device import choose, guarded
 from ecograph.gpu import centrality as gpu
-from ecograph.gpu.chains import LANES, ONE, bytes_at_most, pull_lanes, to_device
+from ecograph.gpu._module import kept
+from ecograph.gpu.chains import FEWEST, ONE, bytes_at_most, pull_lanes, rows_kept, to_device
 from ecograph.metrics.tie_graph import TieGraph
 
 __all__ = ["eigenvector", "hub_scores", "on_gpu", "pagerank", "walks"]
@@ -28,7 +29,7 @@ Told = Callable[[float], None]
 
 def on_gpu(what: str, device: str, n: int, arrows: int, lanes: int = 1, copies: int = 1) -> bool:
     """Is it the device that is taken, for ``copies`` of the arrows? ``what`` is the metric."""
-    needs = bytes_at_most(n, arrows, min(max(lanes, ONE), LANES)) + (copies - 1) * bytes_at_most(n, arrows, 0)
+    needs = bytes_at_most(n, arrows, min(max(lanes, ONE), FEWEST)) + (copies - 1) * bytes_at_most(n, arrows, 0)
     return choose(device, needs, arrows * lanes, what=what).device == "gpu"
 
 
@@ -48,7 +49,11 @@ def pagerank(
     starts = restart if dangle is None else np.column_stack([restart, dangle])
     lanes, goal = starts.shape[1], (1.0 - alpha) * tol / 4.0
     with guarded("pagerank"):
-        rows = to_device(graph.into.ptr, graph.into.column, share, ONE if lanes == 1 else LANES)
+        into = graph.into
+        fewest = ONE if lanes == 1 else FEWEST
+        rows = kept(
+            "shares", (into.ptr, into.column, into.amount), lambda: to_device(into.ptr, into.column, share, fewest)
+        )
         if lanes == 1:
             one, _, steps = gpu.walk_rows(rows, starts[:, 0], goal, most, by=alpha, tick=told)
             z = one[:, None]
@@ -70,7 +75,7 @@ def walks(
 ) -> tuple[F8Array, float, int]:
     """Start + by G start + ..., its largest relative error, and the number of steps."""
     with guarded("the sum of walks"):
-        rows = to_device(ptr, column, value, ONE)
+        rows = rows_kept(ptr, column, value, ONE)
         return gpu.walk_rows(rows, start, tol, most, by=by, relative=True, tick=told)
 
 
@@ -79,7 +84,7 @@ def hub_scores(graph: TieGraph, start: F8Array, tol: float, most: int, told: Tol
     both = graph.into, graph.out
     norms = [float(kernels.row_sums(side.ptr, side.amount).max(initial=0.0)) for side in both]
     with guarded("hits"):
-        into, out = (to_device(side.ptr, side.column, side.amount, ONE) for side in both)
+        into, out = (rows_kept(side.ptr, side.column, side.amount, ONE) for side in both)
         h, steps = gpu.hub_scores(into, out, start, (norms[0], norms[1]), tol, most, tick=told)
     return _start(h, start), steps
 
@@ -88,7 +93,7 @@ def eigenvector(graph: TieGraph, start: F8Array, tol: float, most: int, told: To
     """About the first eigenvector, and the number of steps."""
     norm = float(kernels.row_sums(graph.into.ptr, graph.into.amount).max(initial=0.0))
     with guarded("the eigenvector"):
-        rows = to_device(graph.into.ptr, graph.into.column, graph.into.amount, ONE)
+        rows = rows_kept(graph.into.ptr, graph.into.column, graph.into.amount, ONE)
         x, steps = gpu.eigenvector(rows, start, norm, tol, most, tick=told)
     return _start(x, start), steps
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ from ecograph.device import Choice, check_memory, choose, guarded
 from ecograph.errors import ConvergenceError
 from ecograph.gpu import centrality as gpu_walks
 from ecograph.gpu import chains as gpu
+from ecograph.kept import HOST
 from ecograph.metrics.components import Components
 from ecograph.metrics.operator import Dependence
 from ecograph.progress import Progress, track
@@ -64,7 +66,7 @@ class Graph:
     rows: Rows
     back: Rows  # transpose, numbered backwards
     circular: NDArray[np.bool_]  # is the node on a circle, so that N_kk > 1?
-    kept: gpu.Kept | None = None  # rows on the device, once they're needed there; None: sums are made on the CPU
+    on_gpu: bool = False  # sums are made on the device, where rows are kept for as long as they are here
 
     @property
     def n(self) -> int:
@@ -75,10 +77,10 @@ class Graph:
 def choose_device(device: str, dependence: Dependence, order: NDArray[np.int32], lanes: int, more: int = 0) -> Choice:
     """Where to sum chains over those in ``order``: rows and their transpose, of two graphs at most, and ``lanes``.
 
-    ``more`` is the memory of what else is to be made there.
+    ``more`` is the memory of what else is to be made there. There has to be room for the fewest lanes at a time.
     """
     n, arrows = order.size, arrows_of(dependence, order)
-    needs = gpu.bytes_at_most(n, arrows, max(lanes, gpu.ONE)) + 3 * gpu.bytes_at_most(n, arrows, 0)
+    needs = gpu.bytes_at_most(n, arrows, min(max(lanes, gpu.ONE), gpu.FEWEST)) + 3 * gpu.bytes_at_most(n, arrows, 0)
     return choose(device, needs + more, arrows * lanes, what="sums over chains")
 
 
@@ -92,8 +94,17 @@ def compact(
 ) -> Graph:
     """The graph of the participants in ``found``; with ``lump``, each closed class becomes one node.
 
-    With ``on_gpu`` sums over its chains are made on the device, where its rows stay for as long as it does.
+    With ``on_gpu`` sums over its chains are made on the device, where its rows stay for as long as it does; who asks
+    for the same graph gets this one.
     """
+    lump = lump and bool(found.closed.any())
+    if not on_gpu:
+        return _compact(dependence, found, barred, lump, False)
+    make = partial(_compact, dependence, found, barred, lump, True)
+    return HOST.get((dependence, found), ("chains", barred, lump), make)
+
+
+def _compact(dependence: Dependence, found: Components, barred: int, lump: bool, on_gpu: bool) -> Graph:
     component = found.component[found.order]
     closed = found.closed[component] & lump
     fresh = np.ones(component.size, np.bool_)
@@ -103,7 +114,10 @@ def compact(
     member = np.where(closed, np.int32(-1), found.order)[fresh]
     rows = compact_rows(dependence.ptr, dependence.provider, dependence.value, member, node, barred)
     circular = ((found.size[component] > 1) & ~closed)[fresh]
-    return Graph(node, rows, flip_rows(rows), circular, gpu.Kept() if on_gpu else None)
+    back = flip_rows(rows)
+    for values in (*rows, *back):
+        values.setflags(write=False)
+    return Graph(node, rows, back, circular, on_gpu)
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,10 +303,10 @@ def _sum_chains(
         def told(left: float) -> None:
             tick(float(-np.log10(max(left, goal))))
 
-        if graph.kept is not None:
+        if graph.on_gpu:
             with guarded("the sums over chains"):
                 return _step_on_device(
-                    graph.kept.rows(*rows), start, weight, goal, hold, damping, told, most or MOST_STEPS
+                    gpu.rows_kept(*rows), start, weight, goal, hold, damping, told, most or MOST_STEPS
                 )
         begun = begun or _nothing_yet(start, weight.size)
         return _sweep(_damped(rows, damping), begun, weight, goal, hold, told, most or MOST)

@@ -11,6 +11,7 @@ from ecograph.device import Choice, choose
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
 from ecograph.gpu._module import noted
+from ecograph.gpu.chains import FEWEST
 from ecograph.gpu.replicates import replicate_bytes
 from ecograph.html import quoted
 from ecograph.ledger import Ledger
@@ -224,7 +225,7 @@ def _chosen(
     more, n = 0, found.order.size
     if drawn:
         ties = int((eco.indptr[found.order + 1] - eco.indptr[found.order]).sum())
-        more = replicate_bytes(n, arrows_of(p, found.order), ties, n)
+        more = replicate_bytes(n, arrows_of(p, found.order), ties, n, FEWEST)
     chosen = choose_device(device, p, found.order, BATCH if many else 1, more)
     if chosen.device == "cpu":
         return chosen

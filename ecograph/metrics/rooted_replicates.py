@@ -114,7 +114,9 @@ class _Many:
                 self._take(first, *found, out, failed)
                 tick(last)
 
-            in_chunks(0, len(out), run, least=FEWEST, what="Replicates")
+            in_chunks(
+                0, len(out), run, least=FEWEST, what="Replicates", needs=lambda lanes: gpu.run_bytes(drawn, lanes)
+            )
 
     def _take(
         self, first: int, x: F8Array, left: F8Array, plus: F8Array, minus: F8Array, out: F8Array,

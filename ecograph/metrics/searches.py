@@ -14,6 +14,7 @@ from ecograph.device import Choice, check_memory, choose, guarded, told
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
 from ecograph.gpu import breadth
+from ecograph.gpu._module import kept
 from ecograph.metrics.tie_graph import Rows, TieGraph, tie_graph
 from ecograph.progress import Progress, track
 
@@ -95,6 +96,8 @@ class Searches:
         back = (out.ptr, none) if into is None else (into.ptr, into.column)
         self.arrows = (out.ptr, out.column, *back, np.empty(0) if length is None else length)
         self.node = kernels.plain(self.n) if node is None else node
+        sides = [out] if into is None else [out, into]
+        self.of = [each for side in sides for each in (side.ptr, side.column)] + ([] if node is None else [node])
         self.room: tuple[NDArray[np.float64], NDArray[np.int32]] | None = None
         self.there: Any = None
 
@@ -131,14 +134,15 @@ class Searches:
         if self.arrows[4].size:
             return choose(self.device, what=f"{label}, along lengths")
         arrows = self.arrows[1].size
-        return choose(self.device, breadth.bytes_needed(self.n, arrows, what), arrows * sources // EACH, what=label)
+        needs = breadth.bytes_needed(self.n, arrows, what, breadth.fewest(what))
+        return choose(self.device, needs, arrows * sources // EACH, what=label)
 
     def _on_device(self, asked: _Asked, told: Told) -> None:
-        """Arrows are copied for the first run, and stay."""
+        """Arrows are copied for the first run, and stay: if nobody stands for others, for as long as they are here."""
         deepest = None if self.device == "gpu" else breadth.DEEP
         with guarded("searches for shortest paths"):
             if self.there is None:
-                self.there = breadth.to_device(*self.arrows[:4], self.node, asked.what)
+                self.there = kept("arrows", self.of, lambda: breadth.to_device(*self.arrows[:4], self.node, asked.what))
             breadth.by_hops(self.there, *asked, deepest=deepest, tick=told)
 
     def _on_cpu(self, asked: _Asked, told: Told) -> None:

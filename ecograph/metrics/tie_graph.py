@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,13 @@ from numpy.typing import NDArray
 from ecograph.cpu.csr import by_provider
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
+from ecograph.kept import HOST
 from ecograph.metrics.operator import arrows
+from ecograph.provenance import memory
 
 __all__ = ["Rows", "TieGraph", "spread", "tie_graph"]
+
+SHARE = 8  # a graph isn't kept that takes more than such a part of the memory that is free beside it
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +52,9 @@ def tie_graph(
     relation_weights: Mapping[str, float] | None = None,
     normalise: str | None = None,
 ) -> TieGraph:
-    """Merge the ties that count into arrows.
+    """Merge the ties that count into arrows: made once, and kept while ``eco`` lives (the last two graphs of all are).
+
+    Arrays can't be written to, for the next call gets the same.
 
     Parameters
     ----------
@@ -61,10 +68,26 @@ def tie_graph(
         raise EcographError(f"weight={weight!r} is unknown.", hint='weight="weight", or None: every arrow counts 1')
     if weight is None and relation_weights is None:
         relation_weights = {it.name: 1.0 for it in eco.relations}
-    found = arrows(eco, layer=layer, relation_weights=relation_weights, normalise=normalise)
-    into = Rows(found.ptr, found.provider, found.amount if weight else np.ones(found.amount.size))
-    out = _turned(into)
+    asked = {"layer": layer, "relation_weights": relation_weights, "normalise": normalise}
+    weights = None if relation_weights is None else frozenset(relation_weights.items())
+    into, out = HOST.get((eco,), (weight, layer, weights, normalise), lambda: _both(eco, weight, asked), _is_small)
     return TieGraph(out, into) if reverse else TieGraph(into, out)
+
+
+def _both(eco: Ecosystem, weight: str | None, asked: dict[str, Any]) -> tuple[Rows, Rows]:
+    """Arrows by where they lead, and by where they come from."""
+    found = arrows(eco, **asked)
+    into = Rows(found.ptr, found.provider, found.amount if weight else np.ones(found.amount.size))
+    both = into, _turned(into)
+    for rows in both:
+        for values in (rows.ptr, rows.column, rows.amount):
+            values.setflags(write=False)
+    return both
+
+
+def _is_small(both: tuple[Rows, Rows]) -> bool:
+    free = memory()[1]
+    return free is not None and SHARE * sum(rows.ptr.nbytes + 12 * rows.column.size for rows in both) <= free
 
 
 def _turned(rows: Rows) -> Rows:

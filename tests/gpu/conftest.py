@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ecograph.gpu import _module
+from ecograph.kept import DEVICE
 from tests.gpu.device import REQUIRED, described, lacking, unskipped
 from tests.gpu.host_cupy import HostCupy
 from tests.gpu.host_shim import Schedule
@@ -74,10 +75,12 @@ def host_shim(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., HostCup
         cupy = HostCupy(schedule, threads=threads, free=free, sanitized=SANITIZED)
         monkeypatch.setitem(sys.modules, "cupy", cupy)
         _module.module.cache_clear()
+        DEVICE.clear()
         return cupy
 
     yield install
     _module.module.cache_clear()
+    DEVICE.clear()
 
 
 if REQUIRED:

@@ -27,7 +27,8 @@ SHOCKS = np.array([0, 1]), np.array([1], np.int32), np.array([0.5])
 RULE = cpu_cascade.Rule(True, False, 0.0, 5)
 
 ON_THE_HOST = {
-    "breadth.Arrows", "breadth.Side", "breadth.TooDeep", "breadth.bytes_needed", "core.bytes_needed",
+    "breadth.Arrows", "breadth.Side", "breadth.TooDeep", "breadth.bytes_needed", "breadth.fewest", "breadth.lane_bytes",
+    "core.bytes_needed", "cascade_state.lane_bytes",
     "cascade_state.Held", "cascade_state.Side", "cascade_state.State", "cascade_state.Tasks",
     "cascade_state.bytes_needed", "cascade_state.kernel",
 }  # fmt: skip
@@ -49,6 +50,10 @@ def searched(what: int) -> Prepare:
 def cascaded(cupy: HostCupy) -> Callable[[], Any]:
     there = cascade.to_device(NET, 1)
     return lambda: cascade.run_lanes(there, RULE, *SHOCKS, np.ones(3), False)
+
+
+def one_shock(there: cascade.Held) -> Callable[[], Any]:
+    return lambda: cascade.run_state(there, RULE, *SHOCKS[1:])
 
 
 def group(cupy: HostCupy) -> cascade._Group:
@@ -124,6 +129,19 @@ EXPECTED: dict[str, tuple[Prepare, dict[str, int]]] = {
             "copied": 4 + 4 + 8 + 24 + 4,
             "read": 2 + 1 + 1,
             "got": 2 * 4 + 512 + 768,
+        },
+    ),
+    "cascade.run_state": (
+        lambda cupy: one_shock(cascade.to_device(NET, 1)),
+        {
+            **{name: 8 * each for name, each in ROUND.items()},
+            "no_loss": 1,
+            "strike": 1,
+            "launch": 8 * 9 + 2,
+            "copy": 4,
+            "copied": 4 + 4 + 8 + 4,
+            "read": 2 + 1 + 2,
+            "got": 2 * 4 + 512 + 2 * 8 * 8 * 3,  # of 3 rows all 8 lanes
         },
     ),
     "cascade_state.pull": (pulled, {"offers": 1, "feel": 1, "pull_runs": 1, "finish_runs": 1, "launch": 4}),

@@ -8,7 +8,9 @@ that wait for the device are counted.
 from __future__ import annotations
 
 import re
+import weakref
 from collections import Counter
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from time import perf_counter
 from types import ModuleType, SimpleNamespace
@@ -36,8 +38,8 @@ OutOfMemoryError.__module__, CUDARuntimeError.__module__ = "cupy.cuda.memory", "
 class ndarray:
     """An array that only kernels and copies may touch."""
 
-    def __init__(self, host: Any, counts: Counter[str]) -> None:
-        self._host, self._counts = host, counts
+    def __init__(self, host: Any, counts: Counter[str], another: Callable[[Any, str], ndarray]) -> None:
+        self._host, self._counts, self._another = host, counts, another
         self.shape, self.dtype, self.size, self.nbytes = host.shape, host.dtype, host.size, host.nbytes
 
     def __array__(self, *_: Any, **__: Any) -> None:
@@ -52,7 +54,7 @@ class ndarray:
 
     def copy(self) -> ndarray:
         """Another array on the device."""
-        return ndarray(self._host.copy(), self._counts)
+        return self._another(self._host.copy(), "empty")
 
 
 class _Kernel:
@@ -102,9 +104,12 @@ class HostCupy(ModuleType):
     """Stands where ``import cupy`` looks, for the time of a test.
 
     ``counts``: launches, in all and of each kernel; copies to the device and their bytes (``copied``); reads, each of
-    which waits for the device, and their bytes (``got``). A name that isn't here is an AttributeError.
+    which waits for the device, and their bytes (``got``); how often memory ``ended``. A name that isn't
+    here is an AttributeError.
 
     ``made``: of each array the function that made it and its bytes, as CuPy rounds them up.
+
+    ``free`` is how many bytes there are, of which living arrays take their part; ``peak`` is the most that they took.
 
     ``memory`` is how many arrays there is room for: the next one is an OutOfMemoryError. So is a working array (no
     copy) of more than ``largest`` bytes, and one whose number in ``made`` is in ``full_at``. ``counts["lost"] = 1``
@@ -123,12 +128,14 @@ class HostCupy(ModuleType):
         super().__init__("cupy")
         self.memory, self.made = memory, list[tuple[str, int]]()
         self.largest, self.full_at = 1 << 62, set[int]()
+        self.free, self.peak, self._alive = free, 0, Counter[str]()
         self.__version__ = "host-shim"
         self.__spec__ = ModuleSpec("cupy", None)
         self.schedule, self.threads, self.sanitized, self.counts = schedule, threads, sanitized, Counter[str]()
         properties = {"name": b"host-shim", "totalGlobalMem": free}
         runtime = SimpleNamespace(
-            memGetInfo=lambda: (free, free),
+            memGetInfo=lambda: (self.free - self.living, free),
+            getDevice=lambda: 0,
             getDeviceProperties=lambda _: properties,
             runtimeGetVersion=lambda: 0,
             driverGetVersion=lambda: 0,
@@ -140,6 +147,11 @@ class HostCupy(ModuleType):
             Event=_Event,
             get_elapsed_time=lambda begin, end: 1e3 * (end.at - begin.at),
         )
+
+    @property
+    def living(self) -> int:
+        """Bytes of the arrays that are there."""
+        return self._alive["bytes"]
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"the host-shim has no cupy.{name}; what ecograph/gpu uses has a line in host_cupy.py")
@@ -160,9 +172,16 @@ class HostCupy(ModuleType):
         self.memory -= 1
         self.made.append((way, -(-host.nbytes // 512) * 512))
         larger = way != "asarray" and self.made[-1][1] > self.largest
-        if self.memory < 0 or larger or len(self.made) - 1 in self.full_at:
+        size = self.made[-1][1]
+        full = self.living + size > self.free
+        if self.memory < 0 or larger or full or len(self.made) - 1 in self.full_at:
+            self.counts["ended"] += 1
             raise OutOfMemoryError(f"Out of memory allocating {host.nbytes:,} bytes")
-        return ndarray(host, self.counts)
+        self._alive["bytes"] += size
+        self.peak = max(self.peak, self.living)
+        array = ndarray(host, self.counts, self._given)
+        weakref.finalize(array, lambda alive: alive.update(bytes=-size), self._alive)
+        return array
 
     def asarray(self, given: Any) -> ndarray:
         """A copy on the device, C-contiguous."""

@@ -170,6 +170,7 @@ MUTANTS = [
 
 MUTANTS += [Mutant(*fault, Path(fault[1]).stem.split("_")[0]) for fault in mutants_searches.FAULTS]
 MUTANTS += [Mutant(*fault, "memory") for fault in mutants_searches.WIDTHS]
+MUTANTS += [Mutant(*fault, "kept") for fault in mutants_searches.KEPT]
 
 
 def stated() -> dict[str, tuple[str, ...]]:

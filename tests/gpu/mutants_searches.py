@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FAULTS", "WIDTHS"]
+__all__ = ["FAULTS", "KEPT", "WIDTHS"]
 
 GUARD = "    if (r >= rows) return;\n    double total = 0.0;\n    if (active"
 # What is wrong, in which file, what stands there once, and what it becomes.
@@ -24,6 +24,12 @@ FAULTS: list[tuple[str, str, str, str]] = [
 ]
 # The same where lanes are fewer than 32.
 WIDTHS: list[tuple[str, str, str, str]] = [
+    (
+        "more lanes are begun than fit",
+        "_module.py",
+        "while lanes > least and (short := shortfall(needs(lanes), using)):",
+        "while lanes < least and (short := shortfall(needs(lanes), using)):",
+    ),
     ("a thread without a lane stores", "cascade.cu", "    if (WIDTH == LANES || lane < WIDTH) x[", "    x["),
     ("lanes that are done go on", "chains.py", "                _still(done, d[0])\n", "                pass\n"),
     (
@@ -31,5 +37,21 @@ WIDTHS: list[tuple[str, str, str, str]] = [
         "_module.py",
         "            lanes //= 2\n",
         "            lanes, first = lanes // 2, last\n",
+    ),
+]
+# And in what is kept from one call to the next.
+KEPT: list[tuple[str, str, str, str]] = [
+    ("arrays of another are taken", "_module.py", "return DEVICE.get(of, (what", "return DEVICE.get(of[:1], (what"),
+    (
+        "memory is refused beside what is kept",
+        "_module.py",
+        "if not DEVICE.let_go(using):",
+        "if True:",
+    ),
+    (
+        "what is in use is let go of",
+        "_module.py",
+        "while some and DEVICE.let_go(using):",
+        "while some and DEVICE.let_go():",
     ),
 ]

@@ -20,9 +20,11 @@ from tests.gpu.test_gpu_replicates import Table
 
 N = 300
 HUB = Graph([chains.PIECE + 1, 65, *[1] * 65])
-ON_THE_HOST = {"_module.blocks", "_module.in_chunks", "_module.module", "_module.noted", "_module.shortfall",
+ON_THE_HOST = {"_module.blocks", "_module.in_chunks", "_module.kept", "_module.module", "_module.noted",
+               "_module.shortfall",
                "chains.Plan", "chains.Rows", "chains.plan",
-               "chains.bytes_needed", "chains.bytes_at_most", "replicates.Drawn",
+               "chains.bytes_needed", "chains.bytes_at_most", "chains.lane_bytes", "replicates.Drawn",
+               "replicates.run_bytes",
                "replicates.Ties", "replicates.replicate_bytes", "replicates.ties_of"}  # fmt: skip
 
 
@@ -40,10 +42,12 @@ def copied(cupy: HostCupy) -> Callable[[], Any]:
 
 
 def kept(cupy: HostCupy) -> Callable[[], Any]:
-    found = chains.Kept()
+    given = HUB.ptr.copy(), HUB.column.copy(), HUB.value.copy()
+    for each in given:
+        each.setflags(write=False)
 
     def call() -> None:
-        rows = [found.rows(HUB.ptr, HUB.column, HUB.value) for _ in range(3)]
+        rows = [chains.rows_kept(*given) for _ in range(3)]
         assert rows[0] is rows[1] is rows[2]  # and copied once
 
     return call
@@ -152,7 +156,7 @@ EXPECTED: dict[str, tuple[Callable[[HostCupy], Callable[[], Any]], dict[str, int
         copied,
         COPIED,
     ),
-    "chains.Kept": (kept, COPIED),
+    "chains.rows_kept": (kept, COPIED),
     "chains.pull_lanes": (
         pulled,
         {

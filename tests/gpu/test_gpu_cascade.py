@@ -12,7 +12,7 @@ from ecograph.cpu import cascade as cpu
 from ecograph.cpu.csr import by_provider
 from ecograph.gpu import cascade as gpu
 from ecograph.gpu.cascade_state import kernel
-from ecograph.gpu.chains import PIECE
+from ecograph.gpu.chains import FEWEST, PIECE
 from tests.gpu.host_cupy import HostCupy
 from tests.gpu.host_shim import Schedule
 
@@ -149,6 +149,21 @@ def test_more_than_32_lanes_are_each_as_if_alone(twins_on: Callable[..., Any]) -
     np.testing.assert_allclose(score, expected, rtol=2 * 35 * U, atol=0)
 
 
+@pytest.mark.parametrize("name", ["33", "runs"])
+def test_the_state_of_one_shock_is_the_cpus_bit_for_bit(
+    name: str, schedule: Schedule, twins_on: Callable[..., Any]
+) -> None:
+    twins_on(schedule)
+    net = NETWORKS[name]
+    row, psi = np.array([2, 0], np.int32), np.array([0.25, 0.5])
+    for rule in (RULES["market"], RULES["off"]):
+        hd, hu, run = gpu.run_state(gpu.to_device(net, 2), rule, row, psi)
+        expected = cpu.run_state(net, rule, row, psi)
+        for one, other in zip((hd, hu, run), (*expected[:2], expected[3]), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert hd[2] <= 0.25
+
+
 def test_no_lanes(twins_on: Callable[..., Any]) -> None:
     twins_on()
     nothing = np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0)
@@ -187,7 +202,7 @@ def test_a_grid_of_none_stores_nothing(twins_on: Callable[..., Any]) -> None:
 
 
 def test_what_does_not_fit_is_refused_before_it_is_copied(host_shim: Callable[..., HostCupy]) -> None:
-    cupy = host_shim(free=10**5)
+    cupy = host_shim(free=gpu.bytes_needed(NETWORKS["33"], 0, FEWEST) - 1)
     with pytest.raises(MemoryError, match="device memory are needed"):
         gpu.to_device(NETWORKS["33"])
     assert cupy.counts["copy"] == 0

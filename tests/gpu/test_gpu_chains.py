@@ -267,13 +267,13 @@ def test_every_arrow_and_every_row_is_one_tasks() -> None:
         assert (made.begin[pieces][0], made.end[pieces][-1]) == (graph.ptr[row], graph.ptr[row + 1])
 
 
-def needed(graph: Graph) -> int:
-    return gpu.bytes_needed(gpu.plan(graph.ptr), graph.n, graph.column.size)
+def needed(graph: Graph, lanes: int = gpu.LANES) -> int:
+    return gpu.bytes_needed(gpu.plan(graph.ptr), graph.n, graph.column.size, lanes)
 
 
 def test_what_does_not_fit_is_refused_before_it_is_copied(host_shim: Callable[..., HostCupy]) -> None:
     graph = Graph([3] * 40)
-    cupy = host_shim(free=needed(graph) - 1)
+    cupy = host_shim(free=needed(graph, gpu.FEWEST) - 1)
     with pytest.raises(MemoryError, match="device memory are needed"):
         gpu.to_device(*vars_of(graph))
     assert cupy.counts["copy"] == 0

@@ -27,9 +27,9 @@ def sums_over_chains(graph: Graph = ROWS) -> Any:
     return chains.pull_lanes(rows, start.astype(np.int32), 1e-2, 60)[:2]
 
 
-def searches(what: int) -> Any:
+def searches(what: int, name: str = "33") -> Any:
     source = np.arange(33, dtype=np.int32)
-    return on_device(GRAPHS["33"], cpu.plain(33), source, what)
+    return on_device(GRAPHS[name], cpu.plain(GRAPHS[name].n), source, what)
 
 
 def of_replicates() -> Any:
@@ -41,7 +41,9 @@ def of_replicates() -> Any:
         some = replicates.rooted_lanes(rows, drawn.at, 0, 1e-6, 400, lanes)
         found.append([each[..., : last - first] for each in some])
 
-    _module.in_chunks(0, 34, run, least=chains.FEWEST, what="Replicates")
+    _module.in_chunks(
+        0, 34, run, least=chains.FEWEST, what="Replicates", needs=lambda lanes: replicates.run_bytes(drawn, lanes)
+    )
     return [np.concatenate(each, axis=-1) for each in zip(*found, strict=True)]
 
 
@@ -94,6 +96,48 @@ def test_half_the_lanes_give_the_same_bits(
     with pytest.raises(OutOfMemoryError), _module.noted() as notes:
         work()
     assert halved(notes) == lanes
+
+
+# Where the last digits of an estimate count for more than lanes do of few rows.
+LARGER: dict[str, Callable[[], Any]] = {
+    "sums over sources": lambda: searches(cpu.SUMS, "a hub"),
+    "rows of sources": lambda: searches(cpu.ROWS, "a hub"),
+}
+BEGUN = [(name, lanes) for name, (_, halves) in WORK.items() for lanes in halves]
+
+
+@pytest.mark.parametrize(("name", "lanes"), BEGUN)
+def test_lanes_are_begun_with_as_many_as_fit(
+    name: str,
+    lanes: int,
+    host_shim: Callable[..., HostCupy],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A byte less than twice as many would take: nothing is tried that doesn't fit, and bits are the same."""
+    work, asked = LARGER.get(name, WORK[name][0]), list[tuple[int, int]]()
+    cupy, fit = host_shim(), _module._lanes_that_fit
+
+    def seen(least: int, what: str, needs: Callable[[int], int], using: Any) -> int:
+        asked.append((cupy.living, needs(2 * lanes)))
+        return fit(least, what, needs, using)
+
+    monkeypatch.setattr(_module, "_lanes_that_fit", seen)
+    expected = work()
+    held, wide = asked[0]
+    monkeypatch.setattr(_module, "_lanes_that_fit", fit)
+    for free, fewer in ((held + wide - 1, [lanes]), (held + wide, [2 * lanes] if lanes < 16 else [])):
+        cupy = host_shim(free=free)
+        caplog.clear()
+        with _module.noted() as notes, caplog.at_level(logging.WARNING, logger="ecograph.device"):
+            found = work()
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert halved(notes) == fewer
+        assert all("as 32 don't fit (0.0 GB of device memory are needed, 0.0 GB are free)" in note for note in notes)
+        assert [record.getMessage() for record in caplog.records] == notes
+        assert cupy.counts["ended"] == 0
+        assert cupy.peak <= free
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -11,7 +11,7 @@ import pytest
 
 from ecograph.cpu import replicates as cpu
 from ecograph.gpu import replicates as gpu
-from ecograph.gpu.chains import LANES, LOOK, PIECE, SHORT
+from ecograph.gpu.chains import FEWEST, LANES, LOOK, PIECE, SHORT
 from tests.gpu.host_cupy import HostCupy
 from tests.gpu.host_shim import Schedule
 
@@ -137,7 +137,7 @@ def test_no_rows_are_asked_for(twins_on: Callable[..., Any]) -> None:
 def test_what_does_not_fit_is_refused_before_it_is_copied(host_shim: Callable[..., HostCupy]) -> None:
     table = TABLES["short"]
     ties = gpu.ties_of(*table.whole)
-    needed = gpu.replicate_bytes(table.n, table.column.size, ties.weight.size, 1)
+    needed = gpu.replicate_bytes(table.n, table.column.size, ties.weight.size, 1, FEWEST)
     cupy = host_shim(free=needed - 1)
     with pytest.raises(MemoryError, match="device memory are needed"):
         gpu.ties_to_device(ties, table.ptr, table.column, np.zeros(1, np.int64))
