@@ -49,8 +49,10 @@ def shortfall(nbytes: int) -> str | None:
     return f"{nbytes / 1e9:.1f} GB of device memory are needed, {free / 1e9:.1f} GB are free"
 
 
-def in_chunks(begin: int, end: int, run: Callable[[int, int, int], None], *, least: int, what: str) -> None:
-    """``run(first, last, lanes)`` for the lanes from ``begin`` to ``end``, 32 at a time.
+def in_chunks(
+    begin: int, end: int, run: Callable[[int, int, int], None], *, least: int, what: str, most: int = LANES
+) -> None:
+    """``run(first, last, lanes)`` for the lanes from ``begin`` to ``end``, ``most`` at a time.
 
     Where the device's memory ends in mid-run, what that run held is let go, and it is made again with half the lanes,
     down to ``least``; then CuPy's ``OutOfMemoryError`` gets through. So ``run`` keeps nothing on the device and stores
@@ -58,7 +60,7 @@ def in_chunks(begin: int, end: int, run: Callable[[int, int, int], None], *, lea
     """
     import cupy
 
-    lanes, first = LANES, begin
+    lanes, first = most, begin
     while first < end:
         last = min(first + lanes, end)
         try:
