@@ -25,7 +25,6 @@ FEWEST = BLOCKS  # where memory is short: as many sums over sources as a partici
 QUEUE = {True: (204, 384), False: (36, 80)}  # with paths, or distances alone
 LEVEL = {True: (8, 56), False: (8, 32)}
 ONCE = {True: (528, 1050), False: (0, 0)}
-WAIT = 1 << 25  # what is moved in the 10 us that a level's launches and its read take
 BUSY = 128  # sources; fewer don't keep a device busy, and take as long as so many
 
 
@@ -39,14 +38,14 @@ class Rows(NamedTuple):
 
 
 def deepest(n: int, arrows: int, sources: int, what: int) -> int:
-    """Levels behind the first from which on a queue of each source moves fewer bytes than a pull of 32.
+    """Levels behind a source from which on a queue each moves fewer bytes than a pull of 32: docs/gpu.md.
 
     Not more than memory has words for, beyond the ``DEEP`` levels that ``breadth.bytes_needed`` counts.
     """
     paths = what != DISTANCES
     queue, level, once = (one * arrows + each * n for one, each in (kind[paths] for kind in (QUEUE, LEVEL, ONCE)))
-    lanes = -(-max(sources, 1) // LANES)
-    most = max(1, (max(sources, BUSY) * queue - lanes * once) // (lanes * (level + WAIT)))
+    lanes = -(-sources // LANES)
+    most = max(1, (max(sources, BUSY) * queue - lanes * once) // (lanes * level))
     if most > breadth.DEEP and shortfall(breadth.bytes_needed(n, arrows, what, most)):
         return breadth.DEEP
     return most
@@ -112,7 +111,7 @@ def by_hops(
         tick(last)
 
     most = at_once(n, what, end - begin)
-    in_chunks(begin, end, run, most=most, least=FEWEST, what="Searches with a queue each")
+    in_chunks(begin, end, run, most=most, least=FEWEST, what="Searches by queues")
     if what in (SUMS, SQUARES):
         sums[:] = total.get()
 

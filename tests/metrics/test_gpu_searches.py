@@ -72,7 +72,6 @@ def test_a_search_says_where_it_was(on_host_shim: Callable[..., HostCupy], monke
     cupy = on_host_shim()
     ties = {"provider": list("abcdefgh"), "receiver": list("bcdefghi"), "weight": [1] * 8}
     eco = Ecosystem.from_ties(ties)
-    monkeypatch.setattr(queue, "WAIT", 1 << 12)
     assert search(eco, "auto").choice == ("gpu", "host-shim")
     monkeypatch.setattr(queue, "deepest", lambda *_: 3)
     deep = "host-shim; a queue of each source, as more than 3 levels lie behind some"
