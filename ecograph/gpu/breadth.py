@@ -57,7 +57,8 @@ def bytes_needed(n: int, arrows: int, what: int, levels: int = DEEP) -> int:
     tasks = 2 * (20 * (n + 2 * long) + 16 * long + 8)
     lanes = (0 if what == DISTANCES else 2 * LANES) + (2 * BLOCKS if what in (SUMS, SQUARES) else 0)
     lanes += LANES if what == ROWS else 0
-    return 8 * arrows + tasks + (4 * (levels + 3) + 36 + 8 * lanes) * n + 8 * LANES * (2 * long + 1) + 512 * (levels + 40)
+    words = (4 * n + 512) * (levels + 3)
+    return 8 * arrows + tasks + words + (36 + 8 * lanes) * n + 8 * LANES * (2 * long + 1) + 512 * 37
 
 
 def to_device(
@@ -89,7 +90,8 @@ def _side(ptr: I8Array, column: I4Array) -> Side:
 
     made = plan(ptr)
     owner = np.repeat(made.long, np.diff(made.bounds))
-    return Side(made, ptr, *map(cupy.asarray, (column, made.begin, made.end, made.target, owner, made.long, made.bounds)))
+    held = (column, made.begin, made.end, made.target, owner, made.long, made.bounds)
+    return Side(made, ptr, *map(cupy.asarray, held))
 
 
 def by_hops(

@@ -135,6 +135,7 @@ class _Work:
         """One launch, one read: of each source the targets it reaches and if itself is one, or the rows of ``went``."""
         rows, n = self.there, np.int64(self.there.n)
         lanes = (self.source, np.int64(first), np.int64(last))
+        given: tuple[Any, ...]
         if self.what == DISTANCES:
             given = (*rows.out, *lanes, n, self.level, self.order, self.told)
         else:

@@ -132,7 +132,7 @@ class Searches:
         return choose(self.device, breadth.bytes_needed(self.n, arrows, what), arrows * sources // EACH, what=label)
 
     def _on_device(self, asked: _Asked, done: Told, label: str) -> None:
-        """Arrows are copied for the first run, and stay. Once a queue of each source was better, it is from there on."""
+        """Arrows are copied for the first run, and stay. Where queues were better once, they are from there on."""
         with guarded("searches for shortest paths"):
             if self.there is None:
                 self.there = breadth.to_device(*self.arrows[:4], self.node, asked.what)

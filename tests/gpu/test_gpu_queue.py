@@ -1,4 +1,4 @@
-"""Searches with a queue of each source by the CUDA kernels: the bits of the pull, however deep, and the CPU's numbers."""
+"""Searches with a queue of each source by the CUDA kernels: the bits of the pull, and the CPU's numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ecograph.gpu.chains import PIECE
 from tests.gpu import test_gpu_breadth as pulls
 from tests.gpu.host_cupy import HostCupy
 from tests.gpu.host_shim import Schedule
-from tests.gpu.test_gpu_breadth import GRAPHS, U, WHAT, Hops, between, graph, line, nothing, on_cpu, plain_or, slack
+from tests.gpu.test_gpu_breadth import GRAPHS, WHAT, Hops, U, between, graph, line, nothing, on_cpu, plain_or, slack
 
 
 def ring(n: int, *, both: bool = False) -> Hops:
@@ -42,7 +42,8 @@ def apart(n: int) -> Hops:
     """Two lines, a ring, and some whom nothing reaches."""
     parts = [(np.arange(n - 1), np.arange(1, n)), (2 * n - np.arange(n - 1), 2 * n - 1 - np.arange(n - 1)),
              (2 * n + 1 + np.arange(5), 2 * n + 1 + (np.arange(5) + 1) % 5)]  # fmt: skip
-    return between(*(np.concatenate(side) for side in zip(*parts, strict=True)), 2 * n + 9)
+    row, column = (np.concatenate(side) for side in zip(*parts, strict=True))
+    return between(row, column, 2 * n + 9)
 
 
 def fan(arrows: int) -> Hops:
@@ -140,7 +141,7 @@ def test_paths_without_number_are_no_number(twins_on: Callable[..., Any]) -> Non
 
 
 def test_sums_go_on_where_the_pull_ended(twins_on: Callable[..., Any]) -> None:
-    """Behind the first 32 sources lie 4 levels at most, behind the next 39: the queue takes these, in the CPU's order."""
+    """Behind the first 32 sources lie 4 levels at most, behind the next 39: queues take these, in the CPU's order."""
     twins_on()
     graph = line(40)
     source = np.r_[35 + np.arange(32) % 5, np.arange(18)].astype(np.int32)
@@ -164,10 +165,11 @@ def test_no_participants_and_no_sources(twins_on: Callable[..., Any]) -> None:
 def test_a_grid_of_none_stores_nothing(twins_on: Callable[..., Any]) -> None:
     cupy = twins_on()
     none, zero, whole, value = cupy.zeros(0, np.int32), np.int64(0), cupy.zeros(0, np.int64), cupy.zeros(8, np.float64)
+    lanes = (none, zero, zero)
     for name, given in {
-        "search_paths": (whole, none, whole, none, none, zero, zero, value, zero, none, none, none, value, value, value),
-        "search_levels": (whole, none, none, zero, zero, zero, none, none, value),
-        "add_searches": (none, zero, zero, value, zero, none, value, np.int32(0), value),
+        "search_paths": (whole, none, whole, none, *lanes, value, zero, none, none, none, value, value, value),
+        "search_levels": (whole, none, *lanes, zero, none, none, value),
+        "add_searches": (*lanes, value, zero, none, value, np.int32(0), value),
         "searches_to_rows": (none, value, zero, value),
     }.items():
         module("queue").get_function(name)((0,), (256,), given)
