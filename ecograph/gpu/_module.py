@@ -79,13 +79,14 @@ def in_chunks(
     *,
     least: int,
     what: str,
+    most: int = LANES,
     needs: Callable[[int], int] | None = None,
     using: Sequence[Any] = (),
 ) -> None:
-    """``run(first, last, lanes)`` for the lanes from ``begin`` to ``end``, 32 at a time.
+    """``run(first, last, lanes)`` for the lanes from ``begin`` to ``end``, ``most`` at a time.
 
-    ``needs(lanes)`` estimates the bytes of device memory that a run asks for: it is begun with 16 or 8 lanes where 32
-    don't fit, but with no fewer than ``least``. What is kept is let go of first, but not ``using``.
+    ``needs(lanes)`` estimates the bytes of device memory that a run asks for: it is begun with half, or a
+    quarter, where so many don't fit, but with no fewer than ``least``. What is kept is let go of first, but not ``using``.
 
     Where the device's memory ends in mid-run, what that run held is let go, and what is kept; where nothing was, the
     run is made again with half the lanes, down to ``least``; then CuPy's ``OutOfMemoryError`` gets through. So ``run``
@@ -95,7 +96,7 @@ def in_chunks(
     import cupy
 
     first = begin
-    lanes = _lanes_that_fit(least, what, needs, using) if needs and begin < end else LANES
+    lanes = _lanes_that_fit(most, least, what, needs, using) if needs and begin < end else most
     while first < end:
         last = min(first + lanes, end)
         try:
@@ -112,13 +113,13 @@ def in_chunks(
         cupy.get_default_memory_pool().free_all_blocks()  # not before the error, which holds arrays, is gone
 
 
-def _lanes_that_fit(least: int, what: str, needs: Callable[[int], int], using: Sequence[Any]) -> int:
-    """The most of 32, 16 and 8 lanes for which there is room; ``least`` where there is none, as estimates are high."""
-    lanes, lacking = LANES, None
+def _lanes_that_fit(most: int, least: int, what: str, needs: Callable[[int], int], using: Sequence[Any]) -> int:
+    """The most lanes, halved from ``most``, for which there is room; ``least`` where there is none: estimates are high."""
+    lanes, lacking = most, None
     while lanes > least and (short := shortfall(needs(lanes), using)):
         lanes, lacking = lanes // 2, lacking or short
     if lacking:
-        _note(f"{what} began with {lanes} lanes at a time, as {LANES} don't fit ({lacking})")
+        _note(f"{what} began with {lanes} lanes at a time, as {most} don't fit ({lacking})")
     return lanes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -13,27 +14,26 @@ from ecograph.cpu.paths import BLOCKS, DISTANCES, ROWS, SQUARES, SUMS
 from ecograph.gpu._module import THREADS, blocks, in_chunks, module, shortfall
 from ecograph.gpu.chains import LANES, PIECE, WARPS, Plan, plan
 
-__all__ = ["DEEP", "FEWEST", "Arrows", "Side", "TooDeep", "by_hops", "bytes_needed", "fewest", "lane_bytes",
-           "to_device"]  # fmt: skip
+__all__ = ["DEEP", "FEWEST", "Arrows", "Side", "by_hops", "bytes_needed", "fewest", "lane_bytes", "shares",
+           "to_device", "turned"]  # fmt: skip
 
 I4Array: TypeAlias = NDArray[np.int32]
 I8Array: TypeAlias = NDArray[np.int64]
 F8Array: TypeAlias = NDArray[np.float64]
 
-# Levels. Each has a look at a word of every arrow that leads to who isn't reached: 64 of them, 4 bytes each, take as
-# long as the numbers of the 32 lanes (256 bytes, once), and from there on a queue of each source is better: the CPU's.
-DEEP = 64
+DEEP = 64  # levels whose words ``bytes_needed`` counts; how many there are is known when all are reached
 FEWEST = 16  # sources at a time where memory is short: as many sums over sources as a participant has
 
 
-class TooDeep(Exception):
-    """The first sources need more than ``DEEP`` levels."""
+class _TooDeep(Exception):
+    """Behind one of 32 sources lie more levels than asked for."""
 
 
 class Side(NamedTuple):
-    """Arrows by one of their ends, and who takes which: arrays of the device, as in ``chains.Plan``."""
+    """Arrows by one of their ends, and who takes which: arrays of the device, as in ``chains.Plan``; ``ptr`` is not."""
 
     plan: Plan
+    ptr: I8Array
     column: Any
     begin: Any
     end: Any
@@ -52,18 +52,18 @@ class Arrows(NamedTuple):
     node: Any
 
 
-def bytes_needed(n: int, arrows: int, what: int, lanes: int = LANES) -> int:
-    """Device memory for so many sources and ``DEEP`` levels, from above; an array begins at a multiple of 512 bytes."""
+def bytes_needed(n: int, arrows: int, what: int, lanes: int = LANES, levels: int = DEEP) -> int:
+    """Device memory for so many sources and levels, from above; an array begins at a multiple of 512 bytes."""
     long = arrows // PIECE
     tasks = 2 * (20 * (n + 2 * long) + 16 * long + 8)
     sums = 8 * 2 * BLOCKS * n if what in (SUMS, SQUARES) else 0
-    return 8 * arrows + tasks + 36 * n + sums + 40 * 512 + lane_bytes(n, arrows, what, lanes)
+    return 8 * arrows + tasks + 36 * n + sums + 40 * 512 + lane_bytes(n, arrows, what, lanes, levels)
 
 
-def lane_bytes(n: int, arrows: int, what: int, lanes: int) -> int:
-    """Device memory for so many sources and ``DEEP`` levels, from above, beside arrows and sums over sources."""
+def lane_bytes(n: int, arrows: int, what: int, lanes: int, levels: int = DEEP) -> int:
+    """Device memory for so many sources and levels, from above, beside arrows and sums over sources."""
     each = 0 if what == DISTANCES else 3 * lanes if what == ROWS else 2 * lanes
-    return (4 * (DEEP + 3) + 8 * each) * n + 8 * LANES * (2 * (arrows // PIECE) + 1) + 512 * DEEP
+    return (4 * (levels + 3) + 8 * each) * n + 8 * LANES * (2 * (arrows // PIECE) + 1) + 512 * levels
 
 
 def fewest(what: int) -> int:
@@ -85,7 +85,7 @@ def to_device(
         back_ptr, back_column = turned(ptr, column)
     if lacking := shortfall(bytes_needed(n, column.size, what, fewest(what))):
         raise MemoryError(lacking)
-    return Arrows(n, _side(plan(back_ptr), back_column), _side(plan(ptr), column), cupy.asarray(node.ravel()))
+    return Arrows(n, _side(back_ptr, back_column), _side(ptr, column), cupy.asarray(node.ravel()))
 
 
 def turned(ptr: I8Array, column: I4Array) -> tuple[I8Array, I4Array]:
@@ -95,11 +95,13 @@ def turned(ptr: I8Array, column: I4Array) -> tuple[I8Array, I4Array]:
     return back, np.repeat(np.arange(n, dtype=np.int32), np.diff(ptr))[entries]
 
 
-def _side(made: Plan, column: I4Array) -> Side:
+def _side(ptr: I8Array, column: I4Array) -> Side:
     import cupy
 
+    made = plan(ptr)
     owner = np.repeat(made.long, np.diff(made.bounds))
-    return Side(made, *map(cupy.asarray, (column, made.begin, made.end, made.target, owner, made.long, made.bounds)))
+    held = (column, made.begin, made.end, made.target, owner, made.long, made.bounds)
+    return Side(made, ptr.copy(), *map(cupy.asarray, held))  # what is kept must not hold what it was made of
 
 
 def by_hops(
@@ -113,22 +115,23 @@ def by_hops(
     *,
     deepest: int | None = None,
     tick: Callable[[int], None] = lambda done: None,
-) -> None:
+) -> int:
     """Search from sources ``begin`` (a multiple of 16) to ``end``; results as ``cpu.paths.by_hops`` leaves them.
 
-    Sums over sources are made in the CPU's order. ``TooDeep`` where the first 32 need more than ``deepest`` levels,
-    before anything is stored. ``tick`` hears of the sources done.
+    Sums over sources are made in the CPU's order. Where more than ``deepest`` levels lie behind one of 32 sources, the
+    search ends before these. Returns where it ended, another multiple of 16 or ``end``. ``tick`` hears of it.
     """
     import cupy
 
     if begin >= end or not arrows.n:
-        return
+        return end
     n, there = arrows.n, cupy.asarray(source)
     ours = what in (SUMS, SQUARES)
     both = sums.reshape(BLOCKS, 2, n).transpose(1, 2, 0) if ours else np.zeros((2, 0))
     total, other = (cupy.asarray(np.ascontiguousarray(each)) for each in both)
     again = cupy.zeros(source.size if ours else 0, np.int32)
     held: list[_Work] = []  # for the next chunk too
+    done = begin
 
     def run(first: int, last: int, width: int) -> None:
         if not held:
@@ -140,7 +143,8 @@ def by_hops(
             raise
 
     def search(work: _Work, first: int, last: int) -> None:
-        found = work.forward(first, last, deepest if first == begin else None)[:, : last - first]
+        nonlocal done
+        found = work.forward(first, last, deepest)[:, : last - first]
         if what == DISTANCES:
             _distances(found, went[:, first:last])
         else:
@@ -150,17 +154,20 @@ def by_hops(
         if what == SUMS:
             went[0, first:last] = found.sum(0)
         if what == ROWS:
-            _shares(work.rows(first, last), found.sum(0), sums[first * n : last * n].reshape(-1, n))
+            shares(work.rows(first, last), found.sum(0), sums[first * n : last * n].reshape(-1, n))
+        done = last
         tick(last)
 
-    in_chunks(
-        begin, end, run, least=fewest(what), what="Searches for shortest paths",
-        needs=lambda width: lane_bytes(n, arrows.out.column.size, what, width), using=(arrows,),
-    )  # fmt: skip
+    with suppress(_TooDeep):
+        in_chunks(
+            begin, end, run, least=fewest(what), what="Searches for shortest paths",
+            needs=lambda width: lane_bytes(n, arrows.out.column.size, what, width), using=(arrows,),
+        )  # fmt: skip
     if ours:
         both[:] = total.get(), other.get()
     if what == SUMS:
-        went[1, begin:end] = again.get()[begin:end]
+        went[1, begin:done] = again.get()[begin:done]
+    return done
 
 
 def _distances(found: NDArray[np.uint64], went: F8Array) -> None:
@@ -169,7 +176,7 @@ def _distances(found: NDArray[np.uint64], went: F8Array) -> None:
     went[:] = found.sum(0), (level * found).sum(0), (found / level).sum(0)
 
 
-def _shares(delta: F8Array, others: NDArray[np.uint64], rows: F8Array) -> None:
+def shares(delta: F8Array, others: NDArray[np.uint64], rows: F8Array) -> None:
     """Of each source, whose share of all others but the last on the way; 0 where fewer than 2 are reached."""
     at = np.flatnonzero(others > 1)
     rows[at] = delta[at] / (others[at, None] - 1.0)
@@ -211,7 +218,7 @@ class _Work:
             found.append(count.get())
             active, before = sum(1 << lane for lane in np.flatnonzero(found[-1]).tolist()), into
             if deepest is not None and len(found) > deepest and active:
-                raise TooDeep(f"more than {deepest} levels lie behind the first sources")
+                raise _TooDeep
         self.levels = len(found) - 1
         return np.array(found)
 

@@ -13,7 +13,7 @@ from ecograph.cpu.threads import over_blocks
 from ecograph.device import Choice, check_memory, choose, guarded, told
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import EcographError
-from ecograph.gpu import breadth
+from ecograph.gpu import breadth, queue
 from ecograph.gpu._module import kept
 from ecograph.metrics.tie_graph import Rows, TieGraph, tie_graph
 from ecograph.progress import Progress, track
@@ -100,6 +100,8 @@ class Searches:
         self.of = [each for side in sides for each in (side.ptr, side.column)] + ([] if node is None else [node])
         self.room: tuple[NDArray[np.float64], NDArray[np.int32]] | None = None
         self.there: Any = None
+        self.rows: queue.Rows | None = None
+        self.why = ""
 
     def run(
         self,
@@ -124,11 +126,7 @@ class Searches:
                 tick(last * of // source.size)
 
             self.choice = self._choose(what, source.size - begin, label)
-            try:
-                (self._on_cpu if self.choice.device == "cpu" else self._on_device)(asked, done)
-            except breadth.TooDeep as error:
-                self.choice = told(Choice("cpu", f"{error}: the CPU has a queue for each"), label)
-                self._on_cpu(asked, done)
+            (self._on_cpu if self.choice.device == "cpu" else self._on_device)(asked, done, label)
 
     def _choose(self, what: int, sources: int, label: str) -> Choice:
         if self.arrows[4].size:
@@ -137,15 +135,23 @@ class Searches:
         needs = breadth.bytes_needed(self.n, arrows, what, breadth.fewest(what))
         return choose(self.device, needs, arrows * sources // EACH, what=label)
 
-    def _on_device(self, asked: _Asked, told: Told) -> None:
-        """Arrows are copied for the first run, and stay: if nobody stands for others, for as long as they are here."""
-        deepest = None if self.device == "gpu" else breadth.DEEP
+    def _on_device(self, asked: _Asked, done: Told, label: str) -> None:
+        """Arrows are copied for the first run, and stay. Where queues were better once, they are from there on."""
         with guarded("searches for shortest paths"):
             if self.there is None:
                 self.there = kept("arrows", self.of, lambda: breadth.to_device(*self.arrows[:4], self.node, asked.what))
-            breadth.by_hops(self.there, *asked, deepest=deepest, tick=told)
+            first = asked.begin
+            if self.rows is None:
+                deepest = queue.deepest(self.n, self.arrows[1].size, asked.end - first, asked.what)
+                first = breadth.by_hops(self.there, *asked, deepest=deepest, tick=done)
+                if first == asked.end:
+                    return
+                self.why = f"a queue of each source, as more than {deepest} levels lie behind some"
+                self.rows = queue.to_device(self.there)
+            self.choice = told(Choice("gpu", f"{self.choice.reason}; {self.why}"), label)
+            queue.by_hops(self.rows, *asked._replace(begin=first), tick=done)
 
-    def _on_cpu(self, asked: _Asked, told: Told) -> None:
+    def _on_cpu(self, asked: _Asked, done: Told, _: str) -> None:
         if self.room is None:
             check_memory(self.nbytes, "the searches", "look at a smaller view")
             self.room = kernels.scratch(self.n, self.arrows[4].size == 0)
@@ -156,7 +162,7 @@ class Searches:
             last = min(first + step, asked.end)
             over_blocks(kernel, kernels.BLOCKS, size * (last - first), *self.arrows, self.node, asked.source, first,
                         last, *self.room, asked.what, asked.sums, asked.went)  # fmt: skip
-            told(last)
+            done(last)
 
 
 def blocks_added(parts: NDArray[np.float64]) -> NDArray[np.float64]:

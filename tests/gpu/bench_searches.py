@@ -11,7 +11,7 @@ import numpy as np
 from ecograph.cpu import cascade as cpu_cascade
 from ecograph.cpu import centrality, paths
 from ecograph.cpu.csr import by_provider
-from ecograph.gpu import breadth, cascade, core
+from ecograph.gpu import breadth, cascade, core, queue
 from ecograph.gpu.chains import LANES
 from tests.gpu.bench import Case, Sizes, power_law
 from tests.gpu.test_gpu_breadth import Hops, between
@@ -72,6 +72,39 @@ def breadth_cases(graph: Hops) -> Iterator[Case]:
         yield Case(name, "arrows", arrows * LANES, nbytes, check, gpu, cpu)
 
 
+def strip(rows: int) -> Hops:
+    """A grid 16 wide, both ways: a sixteenth as many levels as cells, and a little."""
+    cell = np.arange(max(2, rows // 16) * 16).reshape(-1, 16)
+    one = np.concatenate([cell[:, :-1].ravel(), cell[:-1].ravel()])
+    other = np.concatenate([cell[:, 1:].ravel(), cell[1:].ravel()])
+    return between(np.concatenate([one, other]), np.concatenate([other, one]), cell.size)
+
+
+def queue_cases(graph: Hops, sources: int) -> Iterator[Case]:
+    """A deep network, a queue of each source: there and back; and there only."""
+    n, arrows = graph.n, graph.column.size
+    source = (np.arange(sources) * 7 % n).astype(np.int32)
+    room, plain = paths.scratch(n, True), paths.plain(n)
+    for name, what in (("search_paths", paths.SUMS), ("search_levels", paths.DISTANCES)):
+        rows = queue.to_device(breadth.to_device(*graph, plain, what))
+        sums, other = (np.zeros(2 * paths.BLOCKS * n if what == paths.SUMS else 0) for _ in range(2))
+        went, expected = np.zeros((3, sources)), np.zeros((3, sources))
+        gpu = partial(queue.by_hops, rows, source, 0, sources, what, sums, went)
+        cpu = partial(on_cpu, graph, source, room, what, other, expected)
+
+        def check(gpu: Any = gpu, cpu: Any = cpu, found: Any = (sums, went), right: Any = (other, expected)) -> None:
+            for each in (*found, *right):
+                each[:] = 0.0
+            gpu()
+            cpu()
+            np.testing.assert_allclose(found[0], right[0], rtol=4 * n * U, atol=0)
+            np.testing.assert_allclose(found[1], right[1], rtol=2 * n * U, atol=0)
+
+        # Half of the arrows lie on shortest paths. Sectors: what neighbours share is in the cache, docs/gpu.md.
+        nbytes = sources * (arrows * 156 + n * 384 if what == paths.SUMS else arrows * 36 + n * 80)
+        yield Case(name, "arrows", arrows * sources, nbytes, check, gpu, cpu)
+
+
 def network(graph: Hops) -> cpu_cascade.Network:
     """Who buys equal shares of all its providers, of whom each is a market of its own."""
     size, back = np.diff(graph.ptr), np.diff(graph.back_ptr)
@@ -120,5 +153,6 @@ def search_cases(sizes: Sizes) -> Iterator[Case]:
     """A fifth of the rows: the CPU takes some seconds for 32 searches of them."""
     graph = hops(max(2 * LANES, sizes.rows // 5))
     yield from breadth_cases(graph)
+    yield from queue_cases(strip(sizes.rows // 20), min(512, 2 * sizes.rows // 50))
     yield cascade_case(graph)
     yield core_case(graph)

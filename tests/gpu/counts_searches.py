@@ -9,7 +9,7 @@ import numpy as np
 
 from ecograph.cpu import cascade as cpu_cascade
 from ecograph.cpu import paths as cpu
-from ecograph.gpu import breadth, cascade, cascade_bounds, cascade_state, core
+from ecograph.gpu import breadth, cascade, cascade_bounds, cascade_state, core, queue
 from ecograph.gpu.chains import PIECE, plan
 from tests.gpu.host_cupy import HostCupy
 from tests.gpu.test_gpu_breadth import between
@@ -27,8 +27,8 @@ SHOCKS = np.array([0, 1]), np.array([1], np.int32), np.array([0.5])
 RULE = cpu_cascade.Rule(True, False, 0.0, 5)
 
 ON_THE_HOST = {
-    "breadth.Arrows", "breadth.Side", "breadth.TooDeep", "breadth.bytes_needed", "breadth.fewest", "breadth.lane_bytes",
-    "core.bytes_needed", "cascade_state.lane_bytes",
+    "breadth.Arrows", "breadth.Side", "breadth.bytes_needed", "breadth.fewest", "breadth.lane_bytes", "breadth.shares",
+    "breadth.turned", "queue.Rows", "queue.bytes_needed", "queue.deepest", "core.bytes_needed", "cascade_state.lane_bytes",
     "cascade_state.Held", "cascade_state.Side", "cascade_state.State", "cascade_state.Tasks",
     "cascade_state.bytes_needed", "cascade_state.kernel",
 }  # fmt: skip
@@ -45,6 +45,20 @@ def searched(what: int) -> Prepare:
         return lambda: breadth.by_hops(arrows, SOURCES, 0, 2, what, sums, went)
 
     return prepare
+
+
+def queued(what: int) -> Prepare:
+    def prepare(cupy: HostCupy) -> Callable[[], Any]:
+        rows, went = queue.to_device(held(what)), np.zeros((3, 2))
+        sums = np.zeros((2 if what == cpu.ROWS else 2 * cpu.BLOCKS) * HUB.n)
+        return lambda: queue.by_hops(rows, SOURCES, 0, 2, what, sums, went)
+
+    return prepare
+
+
+def arrows_held(cupy: HostCupy) -> Callable[[], Any]:
+    arrows = held(cpu.SUMS)
+    return lambda: queue.to_device(arrows)
 
 
 def cascaded(cupy: HostCupy) -> Callable[[], Any]:
@@ -102,6 +116,20 @@ EXPECTED: dict[str, tuple[Prepare, dict[str, int]]] = {
             "read": 3 + 3,
             "got": 3 * 256 + 2 * 128 * HUB.n + 8,
             "copy": 3,
+            "copied": 8 + 2 * 128 * HUB.n,
+        },
+    ),
+    "queue.to_device": (arrows_held, {"copy": 2, "copied": HUB.ptr.nbytes + HUB.back_ptr.nbytes}),
+    # However deep: one launch there and back, one that adds up, and what 16 sources tell, of whom 2 are there.
+    "queue.by_hops": (
+        queued(cpu.SUMS),
+        {
+            "search_paths": 1,
+            "add_searches": 1,
+            "launch": 2,
+            "read": 2,
+            "got": 16 * 2 * 8 + 2 * 128 * HUB.n,
+            "copy": 2,
             "copied": 8 + 2 * 128 * HUB.n,
         },
     ),

@@ -5,6 +5,11 @@ from __future__ import annotations
 __all__ = ["FAULTS", "KEPT", "WIDTHS"]
 
 GUARD = "    if (r >= rows) return;\n    double total = 0.0;\n    if (active"
+START = "        if (threadIdx.x == 0) start[now + 1] = tail;\n"
+CLAIM = """        claim(out, head, tail, now + 1, level, order, &reached);
+        __syncthreads();  // all are claimed
+        const int end = reached;
+"""
 # What is wrong, in which file, what stands there once, and what it becomes.
 FAULTS: list[tuple[str, str, str, str]] = [
     (
@@ -17,6 +22,21 @@ FAULTS: list[tuple[str, str, str, str]] = [
     ("no guard for no long rows", "breadth.cu", GUARD, GUARD.replace("    if (r >= rows) return;\n", "")),
     ("who may be reached again is seen", "breadth.cu", "if (!(node[2 * n + s] > 0.0)) atomicOr(seen", "atomicOr(seen"),
     ("a level reads what it stores", "breadth.py", "n, active, before, into, seen", "n, active, before, before, seen"),
+    (
+        "no barrier between two levels",
+        "queue.cu",
+        "        __syncthreads();  // all paths are there, and nobody reads levels or `reached`\n",
+        "",
+    ),
+    (
+        "a place is claimed without an atomic",
+        "queue.cu",
+        "if (atomicCAS(level + w, -1, next) == -1) order",
+        "if (level[w] == -1 && (level[w] = next)) order",
+    ),
+    ("a level begins where nobody can know yet", "queue.cu", START + CLAIM, CLAIM + START),
+    ("no place for who is reached again", "queue.py", "slots * (rows.n + 2)", "slots * rows.n"),
+    ("who is reached again keeps its first level", "queue.cu", "if (threadIdx.x == 0) level[s] = -1;", ""),
     ("lanes that stopped go on", "cascade.cu", "alive >> lane & 1 ? h[at] - now : 0.0", "h[at] - now"),
     ("psi of who isn't struck", "cascade.cu", "return struck[i] >> lane & 1 ? fmin", "return struck[i] ? fmin"),
     ("no barrier before the next sum", "core.cu", "    __syncthreads();  // before the next sum is stored\n", ""),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ecograph.cpu import paths as cpu
-from ecograph.gpu import _module, cascade, chains, replicates
+from ecograph.gpu import _module, breadth, cascade, chains, queue, replicates
 from tests.gpu.graphs import Graph
 from tests.gpu.host_cupy import HostCupy, OutOfMemoryError
 from tests.gpu.test_gpu_breadth import GRAPHS, on_device
@@ -30,6 +30,15 @@ def sums_over_chains(graph: Graph = ROWS) -> Any:
 def searches(what: int, name: str = "33") -> Any:
     source = np.arange(33, dtype=np.int32)
     return on_device(GRAPHS[name], cpu.plain(GRAPHS[name].n), source, what)
+
+
+def queues() -> Any:
+    """Of 32 sources, all in one launch."""
+    graph, source = GRAPHS["33"], np.arange(32, dtype=np.int32)
+    sums, went = np.zeros(2 * cpu.BLOCKS * 33), np.zeros((3, 32))
+    rows = queue.to_device(breadth.to_device(*graph, cpu.plain(33), cpu.SUMS))
+    queue.by_hops(rows, source, 0, 32, cpu.SUMS, sums, went)
+    return sums, went
 
 
 def of_replicates() -> Any:
@@ -59,6 +68,7 @@ WORK: dict[str, tuple[Callable[[], Any], list[int]]] = {
     "sums over chains": (sums_over_chains, [16, 8]),
     "sums over sources": (lambda: searches(cpu.SUMS), [16]),
     "rows of sources": (lambda: searches(cpu.ROWS), [16]),
+    "searches with queues": (queues, [16]),
     "replicates": (of_replicates, [16, 8]),
     "cascades": (cascades, [16, 8]),
 }
@@ -118,9 +128,9 @@ def test_lanes_are_begun_with_as_many_as_fit(
     work, asked = LARGER.get(name, WORK[name][0]), list[tuple[int, int]]()
     cupy, fit = host_shim(), _module._lanes_that_fit
 
-    def seen(least: int, what: str, needs: Callable[[int], int], using: Any) -> int:
+    def seen(most: int, least: int, what: str, needs: Callable[[int], int], using: Any) -> int:
         asked.append((cupy.living, needs(2 * lanes)))
-        return fit(least, what, needs, using)
+        return fit(most, least, what, needs, using)
 
     monkeypatch.setattr(_module, "_lanes_that_fit", seen)
     expected = work()

@@ -11,7 +11,7 @@ import pytest
 from ecograph.cpu import paths as kernels
 from ecograph.ecosystem import Ecosystem
 from ecograph.errors import DeviceError
-from ecograph.gpu import breadth
+from ecograph.gpu import queue
 from ecograph.ledger import Ledger
 from ecograph.metrics import (
     betweenness_centrality,
@@ -69,17 +69,32 @@ def search(eco: Ecosystem, device: str) -> Searches:
 
 
 def test_a_search_says_where_it_was(on_host_shim: Callable[..., HostCupy], monkeypatch: pytest.MonkeyPatch) -> None:
-    on_host_shim()
+    cupy = on_host_shim()
     ties = {"provider": list("abcdefgh"), "receiver": list("bcdefghi"), "weight": [1] * 8}
     eco = Ecosystem.from_ties(ties)
     assert search(eco, "auto").choice == ("gpu", "host-shim")
-    monkeypatch.setattr(breadth, "DEEP", 3)
-    deep = "more than 3 levels lie behind the first sources: the CPU has a queue for each"
-    assert search(eco, "auto").choice == ("cpu", deep)
-    assert search(eco, "gpu").choice == ("gpu", "host-shim")  # asked for: however deep
+    monkeypatch.setattr(queue, "deepest", lambda *_: 3)
+    deep = "host-shim; a queue of each source, as more than 3 levels lie behind some"
+    for device in ("auto", "gpu"):
+        assert search(eco, device).choice == ("gpu", deep)
+    assert cupy.counts["search_levels"] == 2
     assert search(eco, "cpu").choice == ("cpu", "you asked for it")
     on_host_shim(free=1000)
     assert "of device memory are needed" in search(eco, "auto").choice.reason
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_deep_network_is_searched_with_queues(
+    name: str, on_host_shim: Callable[..., HostCupy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cupy, eco = on_host_shim(), ecosystem(24)
+    expected = METRICS[name](eco, device="gpu")
+    assert not cupy.counts["search_paths"] + cupy.counts["search_levels"]
+    monkeypatch.setattr(queue, "deepest", lambda *_: 1)
+    cupy.counts.clear()
+    found = METRICS[name](eco, device="gpu")
+    assert cupy.counts["search_paths"] + cupy.counts["search_levels"] > 0
+    np.testing.assert_allclose(found, expected, rtol=1e-14 if name == "harmonic" else 0, atol=0)
 
 
 @pytest.mark.parametrize("metric", [betweenness_centrality, closeness_centrality, harmonic_centrality])
