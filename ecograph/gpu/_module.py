@@ -86,7 +86,8 @@ def in_chunks(
     """``run(first, last, lanes)`` for the lanes from ``begin`` to ``end``, ``most`` at a time.
 
     ``needs(lanes)`` estimates the bytes of device memory that a run asks for: it is begun with half, or a
-    quarter, where so many don't fit, but with no fewer than ``least``. What is kept is let go of first, but not ``using``.
+    quarter, where so many don't fit, but with no fewer than ``least``. What is kept is let go of first, but not
+    ``using``.
 
     Where the device's memory ends in mid-run, what that run held is let go, and what is kept; where nothing was, the
     run is made again with half the lanes, down to ``least``; then CuPy's ``OutOfMemoryError`` gets through. So ``run``
@@ -114,7 +115,7 @@ def in_chunks(
 
 
 def _lanes_that_fit(most: int, least: int, what: str, needs: Callable[[int], int], using: Sequence[Any]) -> int:
-    """The most lanes, halved from ``most``, for which there is room; ``least`` where there is none: estimates are high."""
+    """The most lanes, halved from ``most``, that fit; ``least`` where none do, as estimates are high."""
     lanes, lacking = most, None
     while lanes > least and (short := shortfall(needs(lanes), using)):
         lanes, lacking = lanes // 2, lacking or short

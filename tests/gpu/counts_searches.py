@@ -28,9 +28,9 @@ RULE = cpu_cascade.Rule(True, False, 0.0, 5)
 
 ON_THE_HOST = {
     "breadth.Arrows", "breadth.Side", "breadth.bytes_needed", "breadth.fewest", "breadth.lane_bytes", "breadth.shares",
-    "breadth.turned", "queue.Rows", "queue.bytes_needed", "queue.deepest", "core.bytes_needed", "cascade_state.lane_bytes",
-    "cascade_state.Held", "cascade_state.Side", "cascade_state.State", "cascade_state.Tasks",
-    "cascade_state.bytes_needed", "cascade_state.kernel",
+    "breadth.turned", "queue.Rows", "queue.bytes_needed", "queue.deepest", "core.bytes_needed",
+    "cascade_state.lane_bytes", "cascade_state.Held", "cascade_state.Side", "cascade_state.State",
+    "cascade_state.Tasks", "cascade_state.bytes_needed", "cascade_state.kernel",
 }  # fmt: skip
 
 

@@ -185,7 +185,8 @@ def test_as_many_are_begun_as_memory_holds(host_shim: Callable[..., HostCupy]) -
     for slots, launches in ((64, 1), (32, 2), (16, 4)):
         cupy = host_shim()
         rows = gpu.to_device(breadth.to_device(*graph, cpu.plain(graph.n), cpu.SUMS))
-        cupy.free = cupy.living + gpu.bytes_needed(graph.n, cpu.SUMS, slots)
+        there = 2 * 8 * cpu.BLOCKS * graph.n + 4 * source.size + 2 * 512  # sums and sources, copied first
+        cupy.free = cupy.living + there + gpu.bytes_needed(graph.n, cpu.SUMS, slots)
         cupy.counts.clear()
         sums, went = nothing(graph, cpu.SUMS, source.size)
         gpu.by_hops(rows, source, 0, source.size, cpu.SUMS, sums, went)
