@@ -137,6 +137,31 @@ extern "C" __global__ void __launch_bounds__(256) draw_amounts(
     p[place[q] * LANES + lane] = amount;
 }
 
+// The same where clusters cut ties into parts: those of tie t are part_ptr[t] to part_ptr[t + 1] - 1, added up in order.
+// A cluster is drawn once, by its code, so that each of its parts comes upon the same number; a part of shape 0 is of
+// the cluster in `key`, any other by itself. A tie whose parts come to 0 or less, as where refunds outweigh what was
+// bought, isn't there.
+extern "C" __global__ void __launch_bounds__(256) draw_parts(
+    u8 seed, u8 replicate, const long long* tie_ptr, const long long* part_ptr, const double* weight,
+    const double* factor, const double* shape, const u8* key, const long long* place, double* p, long long arrows)
+{
+    const long long q = row() / LANES;
+    const int lane = threadIdx.x % LANES;
+    if (q >= arrows) return;
+    double amount = 0.0;
+    for (long long t = tie_ptr[q]; t < tie_ptr[q + 1]; ++t) {
+        double tie = 0.0;
+        for (long long u = part_ptr[t]; u < part_ptr[t + 1]; ++u) {
+            const bool together = shape[u] == 0.0;
+            const double alike = together ? 1.0 : shape[u];  // an exponential either way; to divide by 1 is exact
+            tie += weight[u] * (gamma_of(alike, seed, replicate + lane, key[u], together ? CLUSTER : GAMMA) / alike);
+        }
+        const double worth = tie * factor[t];
+        if (worth > 0.0) amount += worth;
+    }
+    p[place[q] * LANES + lane] = amount;
+}
+
 // What a receiver buys in all, the last digits too (Neumaier), and outside: arrows arrow_ptr[r] to arrow_ptr[r + 1] - 1.
 extern "C" __global__ void __launch_bounds__(256) total_rows(
     const long long* arrow_ptr, const long long* place, const double* cost, const double* p, double* total,

@@ -27,17 +27,30 @@ from ecograph.gpu.chains import (
 )
 
 __all__ = [
-    "LANES", "Drawn", "Ties", "draw_shares", "replicate_bytes", "rooted_lanes", "run_bytes", "ties_of",
+    "LANES", "Drawn", "Parts", "Ties", "draw_shares", "replicate_bytes", "rooted_lanes", "run_bytes", "ties_of",
     "ties_to_device",
 ]  # fmt: skip
 
 F8Array = NDArray[np.float64]
 
 
+class Parts(NamedTuple):
+    """What clusters cut ties into: parts of tie t are ``ptr[t]`` to ``ptr[t + 1]``; with them ties have no laws.
+
+    Parts of a cluster have the shape 0 and its code as their key; others are drawn by themselves, as ties are.
+    """
+
+    ptr: NDArray[np.int64]
+    weight: F8Array
+    shape: F8Array
+    key: NDArray[np.uint64]
+
+
 class Ties(NamedTuple):
     """Ties that make arrows: those of arrow q are ``tie_ptr[q]`` to ``tie_ptr[q + 1]``, arrows of receiver r likewise.
 
-    ``place`` is where an arrow lies among the rows that are summed over, ``cost`` what a receiver buys outside.
+    ``place`` is where an arrow lies among the rows that are summed over, ``cost`` what a receiver buys outside. Where
+    there are ``Parts``, weight, shape and key are theirs, and those of tie t ``part_ptr[t]`` to ``part_ptr[t + 1]``.
     """
 
     weight: F8Array
@@ -49,6 +62,7 @@ class Ties(NamedTuple):
     receiver: NDArray[np.int32]  # of each arrow, counted as in arrow_ptr
     place: NDArray[np.int64]
     cost: F8Array
+    part_ptr: NDArray[np.int64]  # empty where nothing cuts ties into parts
 
 
 class Drawn(NamedTuple):
@@ -62,8 +76,12 @@ class Drawn(NamedTuple):
 def ties_of(
     rows: NDArray[np.int32], indptr: NDArray[np.int64], provider: NDArray[np.int32], relation: NDArray[np.int16],
     weight: F8Array, factor: F8Array, shape: F8Array, key: NDArray[np.uint64], place: NDArray[np.int64], cost: F8Array,
+    parts: Parts | None = None,
 ) -> Ties:  # fmt: skip
-    """What ``cpu.replicates.draw_shares`` is given, without the ties that make no arrow."""
+    """What ``cpu.replicates.draw_shares`` is given, without the ties that make no arrow.
+
+    With ``parts`` of all ties of the table it is what ``metrics.resample.redraw`` and the operator are given.
+    """
     size = indptr[rows + 1] - indptr[rows]
     whose = np.repeat(np.arange(rows.size, dtype=np.int32), size)
     tie = np.arange(whose.size) + np.repeat(indptr[rows] - (np.cumsum(size) - size), size)
@@ -73,15 +91,23 @@ def ties_of(
     fresh = np.ones(tie.size, np.bool_)
     fresh[1:] = (provider[tie[1:]] != provider[tie[:-1]]) | (whose[1:] != whose[:-1])
     receiver = whose[fresh]
+    part_ptr = np.zeros(0, np.int64)
+    if parts is None:
+        weight, shape, key = weight[tie], shape[there], key[there]
+    else:
+        size = parts.ptr[tie + 1] - parts.ptr[tie]
+        part_ptr = np.append(0, np.cumsum(size))
+        part = np.arange(part_ptr[-1]) + np.repeat(parts.ptr[tie] - part_ptr[:-1], size)
+        weight, shape, key = parts.weight[part], parts.shape[part], parts.key[part]
     return Ties(
-        weight[tie], worth[there], shape[there], key[there], np.append(np.flatnonzero(fresh), tie.size),
-        np.searchsorted(receiver, np.arange(rows.size + 1)), receiver, place, cost[rows],
+        weight, worth[there], shape, key, np.append(np.flatnonzero(fresh), tie.size),
+        np.searchsorted(receiver, np.arange(rows.size + 1)), receiver, place, cost[rows], part_ptr,
     )  # fmt: skip
 
 
-def replicate_bytes(n: int, arrows: int, ties: int, asked: int, lanes: int = LANES) -> int:
+def replicate_bytes(n: int, arrows: int, ties: int, asked: int, parts: int = 0, lanes: int = LANES) -> int:
     """Device memory for it, at most; n counts participants, of whom each may be a receiver."""
-    drawn = 8 * (lanes + 2) * (arrows + n) + 4 * arrows + 32 * ties
+    drawn = 8 * (lanes + 2) * (arrows + n) + 4 * arrows + 32 * ties + 24 * parts
     return bytes_at_most(n, arrows, lanes) + drawn + 16 * n + 8 * (lanes + 1) * asked + 24 * 512
 
 
@@ -98,7 +124,8 @@ def ties_to_device(
     """Copy once. MemoryError where it doesn't fit."""
     import cupy
 
-    if lacking := shortfall(replicate_bytes(ptr.size - 1, column.size, ties.weight.size, at.size, FEWEST)):
+    parts = ties.weight.size if ties.part_ptr.size else 0
+    if lacking := shortfall(replicate_bytes(ptr.size - 1, column.size, ties.factor.size, at.size, parts, FEWEST)):
         raise MemoryError(lacking)
     rows = to_device(ptr, column, np.zeros(0))._replace(own=True)
     return Drawn(Ties(*map(cupy.asarray, ties)), rows, cupy.asarray(at))
@@ -110,11 +137,12 @@ def draw_shares(drawn: Drawn, seed: int, replicate: int, keep: float, damping: f
 
     ties, kernels = drawn.ties, module("draws", lanes)
     arrows, receivers = ties.place.size, ties.cost.size
-    p = cupy.empty(drawn.rows.column.size * lanes, np.float64)
+    p = cupy.empty(arrows * lanes, np.float64)
     total = cupy.empty(receivers * lanes, np.float64)  # by receiver and lane
-    kernels.get_function("draw_amounts")(
+    cut = (ties.part_ptr,) if ties.part_ptr.size else ()
+    kernels.get_function("draw_parts" if cut else "draw_amounts")(
         blocks(arrows * lanes), (THREADS,),
-        (np.uint64(seed), np.uint64(replicate), ties.tie_ptr, ties.weight, ties.factor, ties.shape, ties.key,
+        (np.uint64(seed), np.uint64(replicate), ties.tie_ptr, *cut, ties.weight, ties.factor, ties.shape, ties.key,
          ties.place, p, np.int64(arrows)),
     )  # fmt: skip
     kernels.get_function("total_rows")(

@@ -18,7 +18,7 @@ from ecograph.metrics.question import Question, build_lenses, key
 from ecograph.metrics.rank_intervals import RankIntervals, Spread, from_covariance, from_replicates, rank_intervals
 from ecograph.metrics.ranking import ROUNDING, Bounds
 from ecograph.metrics.resample import replicate_values
-from ecograph.metrics.rooted_replicates import rooted_replicates
+from ecograph.metrics.rooted_replicates import drawn_on_device, rooted_replicates
 
 __all__ = ["METHODS", "Asked", "Sure", "how_sure"]
 
@@ -136,7 +136,7 @@ def _values_of(
     """(replicates, values): the lenses side by side, each at its rows; and the replicates that failed."""
     parts: dict[str, F8Array] = {}
     lost: list[tuple[int, str]] = []
-    if how == "redraw" and "rooted" in need and ask.eco.ties.cluster is None:
+    if how == "redraw" and "rooted" in need and _side_by_side(ask):
         parts["rooted"], lost = rooted_replicates(ask, need["rooted"], asked.replicates, asked.seed)
     if rest := {name: rows for name, rows in need.items() if name not in parts}:
         values, more = replicate_values(
@@ -147,6 +147,11 @@ def _values_of(
         parts |= dict(zip(rest, np.split(values, ends[:-1], axis=1), strict=True))
         lost = sorted([*more, *(it for it in lost if it[0] not in dict(more))])
     return np.concatenate([parts[name] for name in need], axis=1), lost
+
+
+def _side_by_side(ask: Question) -> bool:
+    """Clusters are drawn by a device alone, but for refunds that may leave no tie at all."""
+    return ask.eco.ties.cluster is None or (ask.on_gpu and drawn_on_device(ask.eco))
 
 
 def _values(ask: Question, need: Mapping[str, NDArray[np.intp]], eco: Ecosystem) -> F8Array:

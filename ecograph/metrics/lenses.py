@@ -74,8 +74,10 @@ class Rooted(Whole):
             visits = chains.visits(graph, tol / 2, damping=damping, progress=progress)
             visits = replace(visits, x=visits.x[graph.node[found.order]])
         self.found, self.x = found, restart * visits.x  # by place
-        x = self.x[found.place[rows]]
-        super().__init__(Bounds(np.maximum(x - visits.under, 0.0), x + visits.over))
+        place = found.place[rows]
+        there = place >= 0  # a tie that was drawn anew may be gone, and with it the way to a candidate
+        x = np.where(there, self.x[place], 0.0)
+        super().__init__(Bounds(np.maximum(x - visits.under, 0.0), np.where(there, x + visits.over, 0.0)))
 
 
 def one_step(dependence: Dependence, o: int) -> bool:
@@ -107,7 +109,7 @@ class Reach:
         self.visits = chains.visits(self.graph, self.tol / 4, progress=self.progress)
         self.sweeps.append(self.visits.sweeps)
         self.node = self.graph.node[self.rows]
-        self.known = ~self.graph.circular[self.node]
+        self.known = (self.node < 0) | ~self.graph.circular[self.node]
         self.bounds = self._first_bounds()
 
     def _first_bounds(self) -> Bounds:
@@ -120,7 +122,9 @@ class Reach:
         back = np.zeros(x.size) if self.known.all() else chains.returning(self.graph, x)
         high = np.where(self.graph.circular, (x + error) / (1.0 + back * x), x + error)
         low = np.where(self.graph.circular, 0.0, x - self.visits.under)
-        return self._within(Bounds(low[self.node], high[self.node]), self.rows)
+        there = self.node >= 0  # of an ecosystem drawn anew, not always
+        found = Bounds(np.where(there, low[self.node], 0.0), np.where(there, high[self.node], 0.0))
+        return self._within(found, self.rows)
 
     def _within(self, bounds: Bounds, rows: NDArray[np.intp]) -> Bounds:
         """No reach is below direct, nor above 1: a chain of one tie is a chain, and a probability is one."""

@@ -26,6 +26,7 @@ from ecograph.metrics.lenses import one_step
 from ecograph.metrics.operator import Dependence, dependence
 from ecograph.metrics.question import LENSES, Question
 from ecograph.metrics.rooted import Upstream, upstream
+from ecograph.metrics.rooted_replicates import drawn_on_device
 from ecograph.progress import Progress
 from ecograph.provenance import record
 
@@ -220,12 +221,13 @@ def _chosen(
         return choose_searches(device, p, 1)
     if not summed:
         return None if {"criticality", "criticality_up"} & set(lenses) else choose(device, what="reliance")
-    drawn = asked.method == "bootstrap" and "rooted" in summed and eco.ties.cluster is None
+    drawn = asked.method == "bootstrap" and "rooted" in summed and drawn_on_device(eco)
     many = drawn or "reach" in summed or asked.method == "delta"
     more, n = 0, found.order.size
     if drawn:
-        ties = int((eco.indptr[found.order + 1] - eco.indptr[found.order]).sum())
-        more = replicate_bytes(n, arrows_of(p, found.order), ties, n, FEWEST)
+        ties, parts = (int(np.diff(each.indptr)[found.order].sum()) for each in (eco.pooled, eco))
+        parts = 0 if eco.ties.cluster is None else parts
+        more = replicate_bytes(n, arrows_of(p, found.order), ties, n, parts, FEWEST)
     chosen = choose_device(device, p, found.order, BATCH if many else 1, more)
     if chosen.device == "cpu":
         return chosen

@@ -24,7 +24,7 @@ from ecograph.order import text_buffers
 from ecograph.progress import Progress, track
 from ecograph.ties import NO_CLUSTER, NO_TIME
 
-__all__ = ["drop_events", "gamma_laws", "redraw", "replicate_values", "tie_draw_keys"]
+__all__ = ["cluster_laws", "drop_events", "gamma_laws", "may_vanish", "redraw", "replicate_values", "tie_draw_keys"]
 
 _BLOCK = 1 << 18  # ties whose keys are hashed at a time: 8 MiB
 _KEPT = ("ids", "indptr", "_by_provider", "seen", "_draw_keys")  # what doesn't depend on weights
@@ -230,6 +230,29 @@ def _make_keys(eco: Ecosystem) -> NDArray[np.uint64]:
 def gamma_laws(eco: Ecosystem) -> tuple[F8Array, NDArray[np.uint64]]:
     """Shape and key of each tie's draw: what ``gamma_rows`` asks for. Made once an ecosystem."""
     return _shapes(eco), tie_draw_keys(eco)
+
+
+def cluster_laws(eco: Ecosystem) -> tuple[F8Array, NDArray[np.uint64]]:
+    """The same of each part of ties that clusters cut; shape 0 where a cluster is drawn: the key is then its code."""
+    cluster = eco.ties.cluster
+    assert cluster is not None
+    alone = cluster == NO_CLUSTER
+    shape, key = np.zeros(cluster.size), cluster.astype(np.uint64)
+    if alone.any():
+        shape[alone], key[alone] = _shapes(eco)[alone], tie_draw_keys(eco)[alone]
+    return shape, key
+
+
+def may_vanish(eco: Ecosystem) -> NDArray[np.bool_]:
+    """For each tie that takes part, of the pooled ones: may its weight, drawn anew, be 0 or less?
+
+    Only where it has a part below 0, as a refund is, in another cluster than what was bought.
+    """
+    if eco.ties.cluster is None:
+        return np.zeros(int(eco.active.sum()), np.bool_)
+    rows = _once(eco, "_pooled_rows", lambda: pooled_rows(eco.ties))
+    refunded: NDArray[np.bool_] = np.bincount(rows, eco.ties.weight < 0.0, minlength=len(eco.pooled.ties)) > 0
+    return refunded[eco.pooled.active]
 
 
 def _once(eco: Ecosystem, name: str, make: Callable[[], Any]) -> Any:

@@ -1,7 +1,8 @@
 """Rooted reliance in many ecosystems drawn anew, eight side by side: what each needs once is done once.
 
 A weight drawn anew is above 0 where it was, so that all replicates share one graph: its components, its order, the
-transposed rows. Only ties into receivers that chains from the conductor come to are drawn.
+transposed rows. Only ties into receivers that chains from the conductor come to are drawn. Where clusters keep refunds
+apart from what was bought a tie may vanish: of that graph it then carries 0.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ecograph.clusters import pooled_rows
 from ecograph.cpu import replicates as kernels
 from ecograph.cpu.chains import stretch_block
 from ecograph.cpu.lines import zeros
@@ -22,13 +24,14 @@ from ecograph.gpu import replicates as gpu
 from ecograph.gpu._module import in_chunks
 from ecograph.gpu.chains import FEWEST
 from ecograph.metrics import chains
-from ecograph.metrics.resample import gamma_laws
+from ecograph.metrics.resample import cluster_laws, gamma_laws, may_vanish
 from ecograph.progress import track
 
 if TYPE_CHECKING:
+    from ecograph.ecosystem import Ecosystem
     from ecograph.metrics.question import Question
 
-__all__ = ["rooted_replicates"]
+__all__ = ["drawn_on_device", "parts_of", "rooted_replicates", "within"]
 
 _LANES = kernels.TOGETHER
 F8Array = NDArray[np.float64]
@@ -37,7 +40,7 @@ F8Array = NDArray[np.float64]
 def rooted_replicates(
     ask: Question, rows: NDArray[np.intp], replicates: int, seed: int
 ) -> tuple[F8Array, list[tuple[int, str]]]:
-    """``replicate_values`` of ``rooted`` at ``rows``, for an ecosystem without clusters.
+    """``replicate_values`` of ``rooted`` at ``rows``; with clusters on a device only, where ``drawn_on_device``.
 
     Returns (replicates, rows) and the replicates that didn't converge with what they said; their row is NaN. Each is
     what ``redraw`` and a solve of its own give within ``ask.tol``. O(replicates * (draws + sweeps * arrows)) time, 64
@@ -60,11 +63,28 @@ def rooted_replicates(
 _STRIDE = 64  # replicates between two words on progress
 
 
+def drawn_on_device(eco: Ecosystem, lens: str = "rooted") -> bool:
+    """Can a device draw replicates of this lens? Reach needs all to share one graph, rooted that a tie is left in each.
+
+    Without refunds in clusters of their own that is so. O(ties).
+    """
+    vanishing = may_vanish(eco)
+    return not vanishing.any() if lens == "reach" else not vanishing.all()
+
+
+def parts_of(eco: Ecosystem) -> gpu.Parts | None:
+    """What clusters cut ties into, with the laws of draws."""
+    if eco.ties.cluster is None:
+        return None
+    size = np.bincount(pooled_rows(eco.ties), minlength=len(eco.pooled.ties))
+    return gpu.Parts(np.append(0, np.cumsum(size)), eco.ties.weight, *cluster_laws(eco))
+
+
 class _Many:
     """The graph and the ties that make it, for blocks of replicates."""
 
     def __init__(self, ask: Question, rows: NDArray[np.intp], seed: int) -> None:
-        p, eco, found = ask.p, ask.eco, ask.found
+        p, eco, found = ask.p, ask.eco.pooled, ask.found
         self.ask, self.eco, self.seed = ask, eco, seed
         numbered = replace(p, given=np.arange(p.provider.size, dtype=np.float64))
         graph = chains.compact(numbered, found, lump=False)
@@ -77,10 +97,13 @@ class _Many:
         place = np.empty(p.provider.size, np.int64)
         place[number.astype(np.int64)] = np.arange(self.arrows)
         self.rows = np.sort(found.order)
-        self.place = place[_within(p.ptr, self.rows)]
-        ties = _within(eco.indptr, self.rows)
-        shape, key = gamma_laws(eco)
-        self.shape, self.key = shape[ties], key[ties]
+        self.place = place[within(p.ptr, self.rows)]
+        self.shape, self.key = np.zeros(0), np.zeros(0, np.uint64)
+        if (parts := parts_of(ask.eco)) is None:
+            ties = within(eco.indptr, self.rows)
+            shape, key = gamma_laws(eco)
+            self.shape, self.key = shape[ties], key[ties]
+        self.parts = parts
         self.at = (graph.n - 1 - graph.node[rows]).astype(np.intp)
 
     def solve(self, block: int, begin: int, out: F8Array, failed: list[tuple[int, str]]) -> None:
@@ -103,7 +126,7 @@ class _Many:
             drawn = gpu.ties_to_device(
                 gpu.ties_of(
                     self.rows, self.eco.indptr, ties.provider, ties.relation, ties.weight, ask.p.factor, self.shape,
-                    self.key, self.place, ask.p.cost,
+                    self.key, self.place, ask.p.cost, self.parts,
                 ),
                 self.ptr, self.column, self.at,
             )  # fmt: skip
@@ -148,7 +171,7 @@ class _Many:
         return h, mass, plus, minus
 
 
-def _within(ptr: NDArray[np.int64], rows: NDArray[np.int32]) -> NDArray[np.int64]:
+def within(ptr: NDArray[np.int64], rows: NDArray[np.int32]) -> NDArray[np.int64]:
     """Entries of some rows, one row after another."""
     size = ptr[rows + 1] - ptr[rows]
     starts = np.cumsum(size) - size

@@ -16,7 +16,7 @@ from ecograph.gpu import centrality, chains, draws, replicates
 from tests.gpu import counts_searches
 from tests.gpu.graphs import Graph
 from tests.gpu.host_cupy import HostCupy
-from tests.gpu.test_gpu_replicates import Table
+from tests.gpu.test_gpu_replicates import Cut, Table
 
 N = 300
 HUB = Graph([chains.PIECE + 1, 65, *[1] * 65])
@@ -24,7 +24,7 @@ ON_THE_HOST = {"_module.blocks", "_module.in_chunks", "_module.kept", "_module.m
                "_module.shortfall",
                "chains.Plan", "chains.Rows", "chains.plan",
                "chains.bytes_needed", "chains.bytes_at_most", "chains.lane_bytes", "replicates.Drawn",
-               "replicates.run_bytes",
+               "replicates.Parts", "replicates.run_bytes",
                "replicates.Ties", "replicates.replicate_bytes", "replicates.ties_of"}  # fmt: skip
 
 
@@ -76,6 +76,7 @@ def hubs_of(cupy: HostCupy) -> Callable[[], Any]:
 
 TABLE = Table([k % 4 for k in range(37)])  # no long row
 TIES = replicates.ties_of(*TABLE.whole)
+CUT = Cut([k % 4 for k in range(37)], codes=3)
 ASKED = np.arange(5)
 
 
@@ -85,6 +86,11 @@ def put(cupy: HostCupy) -> replicates.Drawn:
 
 def shared(cupy: HostCupy) -> Callable[[], Any]:
     drawn = put(cupy)
+    return lambda: replicates.draw_shares(drawn, 1, 32, 1.0, 0.85)
+
+
+def shared_of_parts(cupy: HostCupy) -> Callable[[], Any]:
+    drawn = replicates.ties_to_device(replicates.ties_of(*CUT.whole), CUT.ptr, CUT.column, ASKED)
     return lambda: replicates.draw_shares(drawn, 1, 32, 1.0, 0.85)
 
 
@@ -128,7 +134,7 @@ EXPECTED: dict[str, tuple[Callable[[HostCupy], Callable[[], Any]], dict[str, int
     "replicates.ties_to_device": (
         lambda cupy: lambda: put(cupy),
         {
-            "copy": 9 + 8 + 1,  # ties, rows, and whose values are asked for
+            "copy": 10 + 8 + 1,  # ties, rows, and whose values are asked for
             "copied": sum(each.nbytes for each in (*TIES, TABLE.column, ASKED))
             + sum(np.asarray(each).nbytes for each in chains.plan(TABLE.ptr))
             - 8
@@ -136,6 +142,10 @@ EXPECTED: dict[str, tuple[Callable[[HostCupy], Callable[[], Any]], dict[str, int
         },
     ),
     "replicates.draw_shares": (shared, {"launch": 3, "draw_amounts": 1, "total_rows": 1, "share_arrows": 1}),
+    "replicates.draw_shares of parts": (
+        shared_of_parts,
+        {"launch": 3, "draw_parts": 1, "total_rows": 1, "share_arrows": 1},
+    ),
     "replicates.rooted_lanes": (
         rooted,
         {
@@ -196,4 +206,4 @@ def test_every_driver_is_counted() -> None:
         module = importlib.import_module(f"ecograph.gpu.{path.stem}".removesuffix(".__init__"))
         called = (name for name in getattr(module, "__all__", ()) if callable(getattr(module, name)))
         names |= {f"{path.stem}.{name}" for name in called if inspect.getmodule(getattr(module, name)) is module}
-    assert names == EXPECTED.keys() | ON_THE_HOST
+    assert names == {name.split(" of ")[0] for name in EXPECTED} | ON_THE_HOST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,13 @@ from ecograph.metrics import (
     esri_linear,
     hits,
     hypothetical_extraction,
+    intervals,
     katz_centrality,
     leontief_totals,
     pagerank,
     reach,
 )
+from ecograph.metrics.resample import redraw, replicate_values
 from ecograph.metrics.rooted_replicates import rooted_replicates
 from tests.gpu.host_cupy import HostCupy
 from tests.metrics.test_rooted_replicates import question
@@ -100,6 +103,71 @@ def test_replicates(lenses: list[str], on_host_shim: Callable[..., HostCupy]) ->
     assert there.table["id"].to_list() == here.table["id"].to_list()
     for name in ("rooted_low", "rooted_high", "p_top"):
         np.testing.assert_allclose(there.table[name].to_numpy(), here.table[name].to_numpy(), rtol=0, atol=2 * TOL)
+
+
+def clustered(seed: int = 1, *, refunds: bool = False) -> Ecosystem:
+    """``market`` whose events belong to five customers, but for some; with refunds, ties may vanish."""
+    whole, random = market(seed=seed), np.random.default_rng(seed)
+    rows = np.tile(np.arange(len(whole.ties)), 3)
+    customer = random.integers(0, 6, rows.size)
+    weight = 1.0 + random.integers(0, 9, rows.size)
+    if refunds:
+        weight[: len(whole.ties)] *= np.where(random.random(len(whole.ties)) < 0.5, -0.7, 1.0)
+    ids = whole.ids.to_list()
+    ties = {
+        "provider": [ids[k] for k in whole.ties.provider[rows]],
+        "receiver": [ids[k] for k in whole.ties.receiver[rows]],
+        "weight": weight,
+        "count": np.ones(rows.size, np.int64),
+        "cluster": [None if k == 5 else f"c{k}" for k in customer],
+    }
+    return Ecosystem.from_ties(ties, {"id": ids, "external_cost": np.full(len(ids), 20.0)})
+
+
+@pytest.mark.parametrize("refunds", [False, True])
+def test_replicates_with_clusters(refunds: bool, on_host_shim: Callable[..., HostCupy]) -> None:
+    cupy = on_host_shim()
+    eco = clustered(refunds=refunds)
+    asked: dict[str, Any] = {"lenses": ["rooted"], "by": "rooted", "intervals": "bootstrap", "replicates": 40, "top": 5}
+    here, there = (reliance(eco, "p0", device=device, **asked) for device in ("cpu", "gpu"))
+    assert cupy.counts["draw_parts"] == 2
+    assert there.provenance["device_reason"].endswith("of replicates of rooted")
+    assert there.table["id"].to_list() == here.table["id"].to_list()
+    for name in ("rooted_low", "rooted_high", "p_top"):
+        np.testing.assert_allclose(there.table[name].to_numpy(), here.table[name].to_numpy(), rtol=0, atol=2 * TOL)
+
+
+@pytest.mark.parametrize("lens", ["rooted", "reach"])
+def test_who_is_not_reached_in_a_replicate_has_nothing(lens: str, on_host_shim: Callable[..., HostCupy]) -> None:
+    """A refund in a cluster of its own may outweigh what was bought: then no chain gets there."""
+    on_host_shim()
+    ties = {"provider": list("abbc"), "receiver": list("oooa"), "weight": [1.0, 5, -4, 1], "count": [1] * 4,
+            "cluster": list("xyzx")}  # fmt: skip
+    eco = Ecosystem.from_ties(ties)
+    ask = replace(question(eco, eco.row_of("o")), lenses=(lens,))
+    drawn, _ = replicate_values(eco, partial(intervals._values, ask, {lens: ask.rows}), replicates=40)
+    gone = np.array([redraw(eco, 0, r).ties.weight.min() <= 0.0 for r in range(40)])
+    assert 0 < gone.sum() < 40
+    np.testing.assert_array_equal(drawn[:, ask.rows == eco.row_of("b")][:, 0] == 0.0, gone)
+    if lens == "rooted":
+        there, _ = rooted_replicates(replace(ask, on_gpu=True), ask.rows, 40, 0)
+        np.testing.assert_allclose(there, drawn, rtol=0, atol=TOL)
+
+
+def test_ties_that_may_all_vanish_are_drawn_by_the_cpu(on_host_shim: Callable[..., HostCupy]) -> None:
+    cupy = on_host_shim()
+    ties = {
+        "provider": list("aa"),
+        "receiver": list("oo"),
+        "weight": [5.0, -1],
+        "count": [1] * 2,
+        "cluster": list("xy"),
+    }
+    eco = Ecosystem.from_ties(ties)
+    asked: dict[str, Any] = {"lenses": ["rooted"], "by": "rooted", "intervals": "bootstrap", "replicates": 40}
+    found = reliance(eco, "o", device="gpu", **asked)
+    assert cupy.counts["draw_parts"] == 0
+    assert found.provenance["device_reason"].endswith("for the sums over chains of rooted")
 
 
 def test_a_ledger_tells_where_memory_ended(on_host_shim: Callable[..., HostCupy]) -> None:
