@@ -141,7 +141,7 @@ extern "C" __global__ void __launch_bounds__(256) draw_amounts(
 // A cluster is drawn once, by its code, so that each of its parts comes upon the same number; a part of shape 0 is of
 // the cluster in `key`, any other by itself. A tie whose parts come to 0 or less, as where refunds outweigh what was
 // bought, isn't there.
-extern "C" __global__ void __launch_bounds__(256) draw_parts(
+extern "C" __global__ void __launch_bounds__(256, 3) draw_parts(
     u8 seed, u8 replicate, const long long* tie_ptr, const long long* part_ptr, const double* weight,
     const double* factor, const double* shape, const u8* key, const long long* place, double* p, long long arrows)
 {

@@ -17,6 +17,7 @@ import numpy as np
 from ecograph.cpu import centrality as cpu_centrality
 from ecograph.cpu import chains as cpu_chains
 from ecograph.cpu import draws as cpu_draws
+from ecograph.cpu import operator as cpu_operator
 from ecograph.cpu import replicates as cpu_replicates
 from ecograph.gpu import centrality, chains, draws, replicates
 from ecograph.gpu._module import OPTIONS, THREADS, blocks
@@ -172,6 +173,29 @@ def replicate_cases(sizes: Sizes) -> Iterator[Case]:
     yield Case(
         "draw_shares, 32 lanes", "arrows", arrows, arrows * (32 + 272 + 264 + 524), shares_agree, draw, draw_here
     )
+
+    code = keys % np.uint64(1000)
+    parts = replicates.Parts(np.arange(arrows + 1), np.ones(arrows), np.zeros(arrows), code)
+    cut = replicates.ties_to_device(replicates.ties_of(*given, parts=parts), ptr, receiver, np.arange(min(n, 8)))
+    factor, value = np.empty(1000), np.empty(arrows)
+
+    def draw_parts() -> chains.Rows:
+        return replicates.draw_shares(cut, SEED, 0, 1.0, KEEP)
+
+    def parts_here() -> None:
+        """A thousand clusters, one part a tie: what ``redraw`` draws, and its shares, one replicate after another."""
+        for lane in range(lanes):
+            cpu_draws.exponential_rows(SEED, lane, np.arange(1000, dtype=np.uint64), factor)
+            weight = factor[code.astype(np.intp)]
+            value[:] = cpu_operator.shares(indptr, weight, cpu_operator.inflows(indptr, weight), np.zeros(n), 1.0)
+
+    def parts_agree() -> None:
+        parts_here()
+        there = draw_parts().value.get().reshape(arrows, lanes)[place, -1]
+        np.testing.assert_array_equal(there.view(np.uint64), (value * KEEP).view(np.uint64))
+
+    yield Case("draw_shares of parts", "arrows", arrows, arrows * (40 + 272 + 264 + 524), parts_agree, draw_parts,
+               parts_here)  # fmt: skip
 
     d, other, x = (cupy.zeros((n, lanes), np.float64) for _ in range(3))
     fixed, made = (1.0, cupy.asarray(np.full(lanes, -1, np.int32)), drawn.rows.ones), chains.sums(drawn.rows, lanes)

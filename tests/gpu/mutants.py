@@ -152,6 +152,9 @@ MUTANTS = [
     Mutant("a stretch's begin is stored over", "centrality.py", "is not d and each is not begun", "is not d"),
     Mutant("steps are never made a unit", "centrality.py", "x, other, scale = other, x, 1.0", "x, other = other, x"),
     Mutant("all lanes draw the same", "draws.cu", "replicate + lane, key[t]", "replicate, key[t]", "replicates"),
+    Mutant("parts of a cluster draw apart", "draws.cu", "together ? CLUSTER : GAMMA", "GAMMA", "replicates"),
+    Mutant("a tie that vanished counts", "draws.cu", "if (worth > 0.0) amount", "amount", "replicates"),
+    Mutant("a part too many", "draws.cu", "u < part_ptr[t + 1]", "u <= part_ptr[t + 1]", "replicates"),
     Mutant("the last digits of a total are lost", "draws.cu", "    sum += lost;\n", "", "replicates"),
     Mutant(
         "lanes take each other's values",

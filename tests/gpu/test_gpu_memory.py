@@ -15,11 +15,12 @@ from tests.gpu.graphs import Graph
 from tests.gpu.host_cupy import HostCupy, OutOfMemoryError
 from tests.gpu.test_gpu_breadth import GRAPHS, on_device
 from tests.gpu.test_gpu_cascade import NETWORKS, RULES, shocks
-from tests.gpu.test_gpu_replicates import DAMPING, KEEP, SEED, Table
+from tests.gpu.test_gpu_replicates import DAMPING, KEEP, SEED, Cut, Table
 
 ROWS = Graph([chains.PIECE + 1, 65, *[k % 5 for k in range(70)]])
 FEW = Graph([65, *[k % 5 for k in range(30)]])
 TABLE = Table([k % 4 for k in range(37)])
+CUT = Cut([k % 4 for k in range(37)], codes=3)
 
 
 def sums_over_chains(graph: Graph = ROWS) -> Any:
@@ -41,8 +42,8 @@ def queues() -> Any:
     return sums, went
 
 
-def of_replicates() -> Any:
-    drawn = replicates.ties_to_device(replicates.ties_of(*TABLE.whole), TABLE.ptr, TABLE.column, np.arange(5))
+def of_replicates(table: Table = TABLE) -> Any:
+    drawn = replicates.ties_to_device(replicates.ties_of(*table.whole), table.ptr, table.column, np.arange(5))
     found: list[Any] = []
 
     def run(first: int, last: int, lanes: int) -> None:
@@ -70,6 +71,7 @@ WORK: dict[str, tuple[Callable[[], Any], list[int]]] = {
     "rows of sources": (lambda: searches(cpu.ROWS), [16]),
     "searches with queues": (queues, [16]),
     "replicates": (of_replicates, [16, 8]),
+    "replicates with clusters": (lambda: of_replicates(CUT), [16, 8]),
     "cascades": (cascades, [16, 8]),
 }
 SMALL: dict[str, Callable[[], Any]] = {
